@@ -1,0 +1,6 @@
+"""Backbones: cards, graphs, and photos turned into vectors."""
+
+from shelfwise.backbones.cards import PRESETS, BackboneCard, BackboneSpec, parse_specs
+from shelfwise.backbones.extractor import Extractor
+
+__all__ = ["PRESETS", "BackboneCard", "BackboneSpec", "Extractor", "parse_specs"]

@@ -1,0 +1,154 @@
+"""Cards: what a backbone is, where its weights come from, and how it is named in options."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from shelfwise.errors import BackboneError, OptionError
+
+Precision = Literal["fp32", "int8"]
+
+# Named sets of backbones. Source: docs/experiments.md, entries on the default, the fast and the best preset.
+PRESETS = {"fast": "lite0", "default": "lite0+lite1+lite2", "best": "lite0@320:2+lite2@340:2"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackboneCard:
+    """A backbone's card.
+
+    widths: the pooled head first, then the pooled outputs of the last stages, last one first; one width where the
+    network offers no stages. `source` says where `file` lies: in an installed package, on the Hugging Face hub at a
+    pinned revision, or in the file system. `mean`, `std`, `output` and `pool` describe foreign ONNX graphs, whose input
+    is float (n, 3, h, w); `int8_cost_points` maps a side to the accuracy that int8 costs there (docs/experiments.md).
+    """
+
+    name: str
+    title: str
+    source: Literal["package", "hub", "file"]
+    file: str
+    sha256: str
+    license: str
+    side_px: int
+    widths: tuple[int, ...]
+    citation: str = ""
+    package: str = ""
+    repository: str = ""
+    revision: str = ""
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+    output: str = "vector"
+    pool: Literal["none", "first", "mean", "map"] = "none"
+    int8_cost_points: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> BackboneCard:
+        """Build a card from TOML or JSON values; raises BackboneError naming fields that are missing or unknown."""
+        fields = {f.name: f for f in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - set(fields))
+        missing = sorted(n for n, f in fields.items() if f.default is f.default_factory is dataclasses.MISSING and n not in values)
+        if unknown or missing:
+            raise BackboneError(f"card {values.get('name', '?')}: unknown fields {unknown}, missing fields {missing}")
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the card as JSON values."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneSpec:
+    """A backbone as an option names it: `NAME[@SIDE][:STAGES]`, with the precision that was settled on."""
+
+    card: BackboneCard
+    side_px: int
+    stages: int
+    precision: Precision = "fp32"
+
+    def __str__(self) -> str:
+        side = f"@{self.side_px}" if self.side_px != self.card.side_px else ""
+        return f"{self.card.name}{side}" + (f":{self.stages}" if self.stages else "")
+
+    @property
+    def key(self) -> str:
+        """Name of this embedding in a catalog, e.g. `lite0-320-s2-int8`."""
+        stages = f"-s{self.stages}" if self.stages else ""
+        return f"{self.card.name}-{self.side_px}{stages}-{self.precision}"
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Widths of the parts of one vector."""
+        return self.card.widths[: self.stages + 1]
+
+
+@cache
+def packaged_cards() -> dict[str, BackboneCard]:
+    """Read the cards that come with shelfwise."""
+    cards = {}
+    for entry in sorted(resources.files(__package__).joinpath("cards").iterdir(), key=lambda entry: entry.name):
+        name = entry.name.removesuffix(".toml")
+        cards[name] = BackboneCard.from_dict({"name": name} | tomllib.loads(entry.read_text()))
+    return cards
+
+
+def find_card(name: str) -> BackboneCard:
+    """Find a card by name, or read the one at a path ending in .toml (or beside a path ending in .onnx).
+
+    Raises OptionError, naming the nearest known card, for anything else.
+    """
+    path = Path(name)
+    if path.suffix in (".toml", ".onnx"):
+        return _read_card(path.with_suffix(".toml"))
+    cards = packaged_cards()
+    if name not in cards:
+        near = get_close_matches(name, cards, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise OptionError(f"no backbone is called {name!r}: {hint}known: {', '.join(cards)}, or the path of an .onnx file")
+    return cards[name]
+
+
+def _read_card(path: Path) -> BackboneCard:
+    try:
+        values = tomllib.loads(path.read_text())
+    except OSError:
+        raise BackboneError(
+            f"{path} is missing: an .onnx file needs a card beside it, so that nothing is guessed. It holds\n"
+            'title, license, sha256 (text), side_px, widths = [d], mean = [r, g, b], std = [r, g, b], output = "its name",\n'
+            'pool = "none" (n, d) | "first" or "mean" of tokens (n, t, d) | "map" (n, d, h, w)'
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise BackboneError(f"{path}: {error}") from None
+    defaults = {"name": path.stem, "source": "file", "file": str(path.with_suffix(".onnx").absolute())}
+    return BackboneCard.from_dict(defaults | values)
+
+
+_SPEC = re.compile(r"(?P<name>.+?)(@(?P<side>\d+))?(:(?P<stages>\d+))?")
+
+
+def parse_spec(text: str) -> BackboneSpec:
+    """Parse `NAME[@SIDE][:STAGES]`; raises OptionError for a side or a number of stages that cannot be."""
+    match = _SPEC.fullmatch(text.strip())
+    if match is None:
+        raise OptionError(f"{text!r} names no backbone: write NAME, NAME@SIDE or NAME@SIDE:STAGES")
+    card = find_card(match["name"])
+    side_px, stages = int(match["side"] or card.side_px), int(match["stages"] or 0)
+    if not 32 <= side_px <= 1024:
+        raise OptionError(f"{text}: a side of {side_px} px is out of range (32 to 1024)")
+    if stages >= len(card.widths):
+        raise OptionError(f"{text}: {card.name} offers {len(card.widths) - 1} stages beside its head")
+    return BackboneSpec(card, side_px, stages)
+
+
+def parse_specs(text: str) -> list[BackboneSpec]:
+    """Parse several backbones joined by `+`; raises OptionError when one occurs twice."""
+    specs = [parse_spec(part) for part in text.split("+")]
+    if len({spec.key for spec in specs}) < len(specs):
+        raise OptionError(f"{text}: a backbone is named twice")
+    return specs

@@ -1,0 +1,5 @@
+"""The catalog: products, images, taxonomy and embeddings at rest."""
+
+from shelfwise.catalog.store import Catalog
+
+__all__ = ["Catalog"]

@@ -1,0 +1,158 @@
+"""Compute the vectors of a catalog's photos that are not there yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from shelfwise.backbones import PRESETS, BackboneSpec, Extractor, parse_specs
+from shelfwise.backbones.precision import settle_precision
+from shelfwise.catalog import Catalog
+from shelfwise.engines import available_cores, map_ordered
+from shelfwise.options import EmbedOptions
+from shelfwise.progress import SILENT, Advance, Progress
+
+# Photos per call of a backbone; larger batches leave the processor's cache and are slower (docs/experiments.md).
+_BATCH = 8
+# A commit after so many photos or so many seconds: what a kill -9 can cost.
+_ROWS_PER_COMMIT, _SECONDS_PER_COMMIT = 4096, 60
+
+
+@dataclass(slots=True)
+class BackboneSummary:
+    """What one backbone did: photos it ran on, copies of the same picture, photos that were done before, speed."""
+
+    backbone: str
+    precision: str
+    dimension: int
+    computed: int = 0
+    same_picture: int = 0
+    already_there: int = 0
+    seconds: float = 0.0
+
+    @property
+    def photos_per_s(self) -> float | None:
+        """Rate over what was computed; None where nothing was."""
+        return round(self.computed / self.seconds, 1) if self.computed else None
+
+
+@dataclass(slots=True)
+class EmbedSummary:
+    """What embed did, a row per backbone."""
+
+    catalog: str
+    images: int
+    backbones: list[BackboneSummary] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts as JSON values."""
+        rows = [asdict(row) | {"photos_per_s": row.photos_per_s} for row in self.backbones]
+        return {"catalog": self.catalog, "images": self.images, "backbones": rows}
+
+
+def embed(catalog: Path | str, options: EmbedOptions | None = None, *, progress: Progress = SILENT) -> EmbedSummary:
+    """Compute and store the embeddings of all usable photos, backbone by backbone.
+
+    Stopped at any moment, it goes on where it was; photos with the same bytes are computed once.
+    Raises OptionError or BackboneError for a backbone that is not to be had, CatalogError for a folder that is no catalog.
+    """
+    options = options or EmbedOptions()
+    opened = Catalog(catalog)
+    asked = parse_specs(options.backbone or PRESETS[options.preset])
+    specs = [settle_precision(spec, options.precision) for spec in asked]
+    images = _usable(opened)
+    summary = EmbedSummary(str(catalog), len(images["row"]))
+    for spec in specs:
+        summary.backbones.append(_embed_one(opened, spec, images, options.threads or available_cores(), progress))
+    opened.record_embedding([spec.key for spec in specs])
+    return summary
+
+
+def _usable(catalog: Catalog) -> dict[str, NDArray[Any]]:
+    """Return row, id and digest of the photos with status ok, in row order."""
+    table = catalog.images(["image_id", "sha256", "status"])
+    ok = np.flatnonzero(table.column("status").to_numpy() == "ok")
+    taken = table.take(pa.array(ok))
+    return {"row": ok, "id": taken.column("image_id").to_numpy(), "digest": taken.column("sha256").to_numpy()}
+
+
+def _embed_one(
+    catalog: Catalog, spec: BackboneSpec, images: dict[str, NDArray[Any]], threads: int, progress: Progress
+) -> BackboneSummary:
+    summary = BackboneSummary(str(spec), spec.precision, sum(spec.widths))
+    done = {image_id: row for row, image_id in enumerate(catalog.embedding_ids(spec.key).to_pylist())}
+    missing = np.array([place for place, image_id in enumerate(images["id"]) if image_id not in done], dtype=np.int64)
+    summary.already_there = len(images["row"]) - len(missing)
+    if not len(missing):
+        return summary
+    known = {images["digest"][place] for place, image_id in enumerate(images["id"]) if image_id in done}
+    first_of_picture, copies = _first_of_each_picture(images["digest"], missing, known)
+    started = time.perf_counter()
+    with progress.task(f"embed {spec}", len(missing)) as advance:
+        _compute(catalog, spec, images, first_of_picture, threads, advance)
+        summary.computed, summary.seconds = len(first_of_picture), round(time.perf_counter() - started, 3)
+        _copy(catalog, spec, images, copies)
+        advance(len(copies))
+    summary.same_picture = len(copies)
+    return summary
+
+
+def _first_of_each_picture(
+    digests: NDArray[Any], missing: NDArray[np.int64], known: set[bytes]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split the missing places into those to compute and those whose picture is known by then."""
+    seen, first, copies = set(known), [], []
+    for place in missing:
+        (copies if digests[place] in seen else first).append(place)
+        seen.add(digests[place])
+    return np.array(first, dtype=np.int64), np.array(copies, dtype=np.int64)
+
+
+def _compute(
+    catalog: Catalog, spec: BackboneSpec, images: dict[str, NDArray[Any]], places: NDArray[np.int64], threads: int, advance: Advance
+) -> None:
+    extractor = Extractor(spec)
+
+    def vectors(batch: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        return batch, extractor.vectors_of(catalog.image_bytes(images["row"][batch])).astype(np.float16)
+
+    batches = (places[start : start + _BATCH] for start in range(0, len(places), _BATCH))
+    for ids, matrix in _commits(images["id"], map_ordered(vectors, batches, threads), advance):
+        catalog.append_embeddings(spec.key, ids, matrix)
+
+
+def _commits(
+    ids: NDArray[Any], results: Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]], advance: Advance
+) -> Iterator[tuple[list[str], NDArray[np.float16]]]:
+    """Gather batches into commits of bounded size and age."""
+    places: list[NDArray[np.int64]] = []
+    matrices: list[NDArray[np.float16]] = []
+    since = time.monotonic()
+    for batch, matrix in results:
+        places.append(batch)
+        matrices.append(matrix)
+        advance(len(batch))
+        if len(places) * _BATCH >= _ROWS_PER_COMMIT or time.monotonic() - since > _SECONDS_PER_COMMIT:
+            yield list(ids[np.concatenate(places)]), np.concatenate(matrices)
+            places, matrices, since = [], [], time.monotonic()
+    if places:
+        yield list(ids[np.concatenate(places)]), np.concatenate(matrices)
+
+
+def _copy(catalog: Catalog, spec: BackboneSpec, images: dict[str, NDArray[Any]], copies: NDArray[np.int64]) -> None:
+    """Give photos the vector of another photo with the same bytes."""
+    if not len(copies):
+        return
+    digest_of = dict(zip(images["id"], images["digest"], strict=True))
+    row_of = {digest_of[i]: row for row, i in enumerate(catalog.embedding_ids(spec.key).to_pylist()) if i in digest_of}
+    for start in range(0, len(copies), _ROWS_PER_COMMIT):
+        part = copies[start : start + _ROWS_PER_COMMIT]
+        rows = np.array([row_of[digest] for digest in images["digest"][part]], dtype=np.int64)
+        catalog.append_embeddings(spec.key, list(images["id"][part]), catalog.embedding_rows(spec.key, rows))

@@ -1,0 +1,1 @@
+"""Pictures: decode untrusted bytes, hash, resize, draw."""

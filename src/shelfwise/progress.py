@@ -1,0 +1,28 @@
+"""The seam between work that takes time and whoever shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+Advance = Callable[[int], None]
+
+
+class Progress(Protocol):
+    """Whatever can show how far a task is."""
+
+    def task(self, label: str, total: int | None) -> AbstractContextManager[Advance]:
+        """Open a task of `total` steps (None: unknown); calling the value it gives with n says that n more are done."""
+        ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    @contextmanager
+    def task(self, label: str, total: int | None) -> Iterator[Advance]:
+        yield lambda steps: None
+
+
+SILENT = Silent()

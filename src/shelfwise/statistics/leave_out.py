@@ -1,0 +1,192 @@
+"""What the head would say of training rows had it not learned from them, without learning again.
+
+With whitened rows q = [1 / sqrt(N), z / sqrt(eigenvalue + alpha)], z a row in the coordinates of the eigenvectors, the
+scores are Q C with C = Qᵀ W Y, and leaving out the rows g at a fixed alpha gives exactly
+
+    y - scores = (I - Qg Qgᵀ Wg)⁻¹ (y - Qg C)        for a small group,
+    scores = Qg (I - Qgᵀ Wg Qg)⁻¹ (C - Qgᵀ Wg Yg)    for a large one (the same by Woodbury's identity).
+
+Intercept and weighted mean follow, as the first coordinate carries them.
+Source: Sherman-Morrison-Woodbury on (Gc + alpha I); Cook and Weisberg, Residuals and Influence in Regression (1982),
+chapters 2 (one row) and 3 (groups), whose argument holds for ridge because every refit has the same alpha.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import solve
+
+from shelfwise.errors import OptionError
+from shelfwise.statistics.ridge import Spectrum, spectral_sums
+from shelfwise.statistics.sufficient import BLOCK_BYTES, SufficientStatistics, row_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Block = tuple[NDArray[np.intp], NDArray[np.floating]]
+
+LARGEST_SMALL_GROUP = 1024
+"""Rows up to which a group is solved as a square of its own size: 8 MiB in float64."""
+
+_FLOAT32_AMPLIFICATION = 16
+"""Growth of rounding errors up to which a block's scores are computed in float32: about 1e-6 is left then."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Rows ordered so that groups are whole and groups of one size follow one another.
+
+    order: (n,) rows; sizes and starts: one per group, places in `order`.
+    """
+
+    order: NDArray[np.intp]
+    sizes: NDArray[np.intp]
+    starts: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, group: ArrayLike) -> Groups:
+        """Order rows by the size of their group, then by group; group: (n,) integers, equal means the same group."""
+        _, place, count = np.unique(np.asarray(group), return_inverse=True, return_counts=True)
+        order = np.lexsort((place, count[place]))
+        sizes = np.sort(count)
+        return cls(order, sizes, np.cumsum(sizes) - sizes)
+
+    def blocks(self, rows_per_block: int) -> Iterator[NDArray[np.intp]]:
+        """Yield rows as (k, m): k groups of m rows each, k m at most `rows_per_block` unless k is 1."""
+        for size in np.unique(self.sizes):
+            first, past = np.searchsorted(self.sizes, [size, size + 1])
+            step = max(rows_per_block // int(size), 1)
+            for group in range(first, past, step):
+                last = min(group + step, past) - 1
+                yield self.rows(group, last).reshape(-1, size)
+
+    def rows(self, first: int, last: int) -> NDArray[np.intp]:
+        """Return the rows of the groups `first` to `last`, both included."""
+        return self.order[self.starts[first] : self.starts[last] + self.sizes[last]]
+
+
+@dataclass(frozen=True)
+class _Whitening:
+    """How rows become q at one penalty, and the head in the coordinates of q."""
+
+    scale: NDArray[np.float64]
+    bias: float
+    coefficients: NDArray[np.float64]
+    coefficients32: NDArray[np.float32]
+
+    def whiten(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return q, (m, r + 1), of rows z, (m, r)."""
+        q = np.empty((len(z), len(self.scale) + 1))
+        q[:, 0] = self.bias
+        np.multiply(z, self.scale, out=q[:, 1:])
+        return q
+
+
+class LeaveOut:
+    """Training rows and the groups in which they are left out.
+
+    x: (n, d), column: (n,), weight: (n,) as they were added; they may be part of the rows behind the statistics as long
+    as each group among them is whole. group: (n,), equal values mean the same group; where absent each row is left out
+    alone. Raises OptionError when a group holds all the weight, or spectrum and statistics are not of the same rows.
+    """
+
+    def __init__(
+        self,
+        spectrum: Spectrum,
+        statistics: SufficientStatistics,
+        x: NDArray[np.floating],
+        column: NDArray[np.integer],
+        group: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+    ) -> None:
+        self.column = np.asarray(column)
+        self._spectrum = spectrum
+        self._x = x
+        self._group = np.arange(len(x)) if group is None else np.asarray(group)
+        self._weight = row_weights(weight, len(x))
+        self._groups = Groups.of(self._group)
+        self._sums = spectral_sums(spectrum, statistics)
+        self._counts = statistics.counts
+        self._projected: NDArray[np.float64] | None = None
+        self._rows_per_block = max(BLOCK_BYTES // (8 * sum(self._sums.shape)), 1)
+        self._refuse_whole()
+
+    def scores(self, penalty: float) -> Iterator[Block]:
+        """Yield (rows, scores) in blocks: what the head says of each row when it did not learn from the row's group.
+
+        rows: (m,) indices into x, each comes once, in no particular order; scores: (m, c), float32 or float64, some 32
+        MiB. They equal those of refits at the same alpha. A category whose rows are all in one group scores 0 there:
+        nothing is left to know it by.
+        """
+        whitening = self._whitening(penalty)
+        for rows in self._groups.blocks(self._rows_per_block):
+            if rows.shape[1] <= LARGEST_SMALL_GROUP:
+                yield rows.ravel(), self._small_groups(whitening, rows)
+            else:
+                yield from self._large_group(whitening, rows.ravel())
+
+    def sample(self, rows: int, seed: int) -> LeaveOut:
+        """Return whole groups drawn at random until they hold `rows` rows, projected once for many penalties."""
+        groups = np.random.default_rng(seed).permutation(len(self._groups.sizes))
+        drawn = groups[: np.searchsorted(np.cumsum(self._groups.sizes[groups]), rows) + 1]
+        places = [self._groups.rows(group, group) for group in np.sort(drawn)]
+        chosen = np.concatenate([np.empty(0, np.intp), *places])
+        part = copy(self)
+        part.column, part._weight = self.column[chosen], self._weight[chosen]
+        part._group = self._group[chosen]
+        part._groups = Groups.of(part._group)
+        part._projected = self._rotate(chosen)
+        return part
+
+    def _whitening(self, penalty: float) -> _Whitening:
+        scale = (self._spectrum.eigenvalues + self._spectrum.alpha(penalty)) ** -0.5
+        bias = self._spectrum.weight**-0.5
+        coefficients = np.concatenate([self._counts[None] * bias, self._sums * scale[:, None]])
+        return _Whitening(scale, bias, coefficients, coefficients.astype(np.float32))
+
+    def _rotate(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        return self._spectrum.project(self._x[rows]) if self._projected is None else self._projected[rows]
+
+    def _small_groups(self, whitening: _Whitening, rows: NDArray[np.intp]) -> NDArray[np.floating]:
+        """Return scores (k m, c) of k groups of m rows, each left out whole."""
+        flat = rows.ravel()
+        q = whitening.whiten(self._rotate(flat))
+        grouped = q.reshape(*rows.shape, -1)
+        hat = (grouped @ grouped.swapaxes(1, 2)) * self._weight[rows][:, None, :]
+        inverse = np.linalg.inv(np.eye(rows.shape[1]) - hat)
+        if np.abs(inverse).sum(axis=2).max() <= _FLOAT32_AMPLIFICATION:
+            excess: NDArray[np.floating] = q.astype(np.float32) @ whitening.coefficients32
+        else:
+            excess = q @ whitening.coefficients
+        true = np.arange(len(flat)), self.column[flat]
+        excess[true] -= 1
+        scores: NDArray[np.floating] = inverse.astype(excess.dtype) @ excess.reshape(*rows.shape, -1)
+        scores = scores.reshape(excess.shape)
+        scores[true] += 1
+        return scores
+
+    def _large_group(self, whitening: _Whitening, rows: NDArray[np.intp]) -> Iterator[Block]:
+        """Yield the scores of one group left out, taking its rows off the head instead of solving among them."""
+        parts = [rows[start : start + self._rows_per_block] for start in range(0, len(rows), self._rows_per_block)]
+        left = np.eye(len(whitening.coefficients))
+        coefficients = whitening.coefficients.copy()
+        for part in parts:
+            q = whitening.whiten(self._rotate(part))
+            weighted = q * self._weight[part][:, None]
+            left -= q.T @ weighted
+            np.subtract.at(coefficients.T, self.column[part], weighted)
+        coefficients = solve(left, coefficients, assume_a="pos", overwrite_a=True, check_finite=False)
+        for part in parts:
+            yield part, whitening.whiten(self._rotate(part)) @ coefficients
+
+    def _refuse_whole(self) -> None:
+        if not len(self._groups.sizes):
+            return
+        heaviest = np.add.reduceat(self._weight[self._groups.order], self._groups.starts).max()
+        if heaviest >= self._spectrum.weight * (1 - 1e-9):
+            raise OptionError("one group holds all rows: leaving it out leaves nothing to learn from")

@@ -1,0 +1,89 @@
+"""The heads that can be learned, each with scores of products that it did not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelfwise.statistics.head import Head
+from shelfwise.statistics.leave_out import left_out_scores
+from shelfwise.statistics.penalty import choose_penalty
+from shelfwise.statistics.ridge import Spectrum, fit
+from shelfwise.statistics.sufficient import SufficientStatistics
+
+Blocks = Iterator[tuple[NDArray[np.intp], NDArray[np.floating[Any]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A head, what was chosen on the way, and its held-out scores.
+
+    held_out(groups) yields (rows, scores): what the head says of rows when it did not learn from their group; `method`
+    says how.
+    """
+
+    head: Head
+    facts: dict[str, Any]
+    method: str
+    held_out: Callable[[NDArray[np.int64]], Blocks]
+
+
+def learn_ridge(x: NDArray[np.float32], column: NDArray[np.int32], groups: NDArray[np.int64]) -> Learned:
+    """Learn a ridge head; its penalty is the one with the least log-loss when each of `groups` is left out.
+
+    x: (n, d); column, groups: (n,). One eigendecomposition, of the smaller of the d x d and n x n matrices.
+    """
+    categories = int(column.max()) + 1
+    statistics = SufficientStatistics(x.shape[1], categories)
+    statistics.add(x, column)
+    spectrum = Spectrum.from_rows(x) if len(x) < x.shape[1] else Spectrum.from_statistics(statistics)
+    choice = choose_penalty(spectrum, statistics, x, column, groups)
+
+    def held_out(left_out: NDArray[np.int64]) -> Blocks:
+        return left_out_scores(spectrum, statistics, choice.penalty, x, column, left_out)
+
+    facts = {"penalty": choice.penalty, "log_loss_by_penalty": {f"{p:.3g}": v for p, v in choice.log_losses.items()}}
+    return Learned(fit(spectrum, statistics, choice.penalty), facts, "closed form", held_out)
+
+
+# Inverse penalties of the logistic head that are tried, and folds. Source: docs/experiments.md, entry on the heads.
+_INVERSE_PENALTIES, _FOLDS = (3.0, 30.0, 300.0), 5
+
+
+def learn_logistic(x: NDArray[np.float32], column: NDArray[np.int32], groups: NDArray[np.int64]) -> Learned:
+    """Learn scikit-learn's multinomial logistic regression; the penalty is chosen, and scores are held out, by folds of groups."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import log_loss
+
+    categories = np.arange(int(column.max()) + 1)
+
+    def fitted(rows: NDArray[Any], inverse_penalty: float) -> Head:
+        model = LogisticRegression(C=inverse_penalty, max_iter=300, tol=1e-3).fit(x[rows], column[rows])
+        weight = np.zeros((x.shape[1], len(categories)), dtype=np.float32)
+        intercept = np.full(len(categories), -1e3, dtype=np.float32)  # a category that is in no other fold
+        weight[:, model.classes_], intercept[model.classes_] = model.coef_.T, model.intercept_
+        return Head(weight, intercept)
+
+    def folds(left_out: NDArray[np.int64]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+        fold = np.random.default_rng(0).permutation(int(left_out.max()) + 1)[left_out] % _FOLDS
+        return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(_FOLDS)]
+
+    def loss(inverse_penalty: float) -> float:
+        learn, held = folds(groups)[0]
+        scores = fitted(learn, inverse_penalty).scores(x[held])
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return float(log_loss(column[held], powers / powers.sum(axis=1, keepdims=True), labels=categories))
+
+    losses = {inverse_penalty: loss(inverse_penalty) for inverse_penalty in _INVERSE_PENALTIES}
+    best = min(losses, key=lambda inverse_penalty: losses[inverse_penalty])
+
+    def held_out(left_out: NDArray[np.int64]) -> Blocks:
+        for learn, held in folds(left_out):
+            yield held, fitted(learn, best).scores(x[held])
+
+    facts = {"penalty": 1 / best, "log_loss_by_penalty": {f"{1 / c:.3g}": v for c, v in losses.items()}}
+    return Learned(fitted(np.arange(len(x)), best), facts, f"{_FOLDS} folds of groups", held_out)
