@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from shelfwise.errors import OptionError
@@ -93,3 +94,16 @@ class PredictOptions:
             raise OptionError(f"--top {self.top}: at least 1")
         if self.threads < 0:
             raise OptionError(f"--threads {self.threads}: give the number of cores, or 0 for all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions:
+    """Options of demo.
+
+    Parameters
+    ----------
+    to:
+        Folder for the drawn photos, the catalog, the bundle and the report; it must not exist, or be an earlier demo's.
+    """
+
+    to: Path = Path("shelfwise-demo")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -87,6 +87,11 @@ class Taxonomy:
     def leaves(self) -> tuple[str, ...]:
         """Ids of the categories without children, in tree order."""
         return tuple(node_id for node_id in self._paths if node_id not in self._children)
+
+    @property
+    def nodes_in_order(self) -> Iterator[str]:
+        """Ids of all categories in tree order, a parent before its children."""
+        return iter(self._paths)
 
     def path(self, node_id: str) -> tuple[str, ...]:
         """Return the ids from the top down to a node."""

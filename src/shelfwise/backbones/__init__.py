@@ -2,5 +2,6 @@
 
 from shelfwise.backbones.cards import PRESETS, BackboneCard, BackboneSpec, parse_specs
 from shelfwise.backbones.extractor import Extractor
+from shelfwise.backbones.features import FeatureLayout
 
-__all__ = ["PRESETS", "BackboneCard", "BackboneSpec", "Extractor", "parse_specs"]
+__all__ = ["PRESETS", "BackboneCard", "BackboneSpec", "Extractor", "FeatureLayout", "parse_specs"]

@@ -56,11 +56,13 @@ class BackboneCard:
         missing = sorted(n for n, f in fields.items() if f.default is f.default_factory is dataclasses.MISSING and n not in values)
         if unknown or missing:
             raise BackboneError(f"card {values.get('name', '?')}: unknown fields {unknown}, missing fields {missing}")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", values["name"]):
+            raise BackboneError(f"card {values['name']!r}: a name is made of letters, digits, dots, dashes and underscores")
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the card as JSON values."""
-        return dataclasses.asdict(self)
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,33 @@ class BackboneSpec:
     def key(self) -> str:
         """Name of this embedding in a catalog, e.g. `lite0-320-s2-int8`."""
         stages = f"-s{self.stages}" if self.stages else ""
-        return f"{self.card.name}-{self.side_px}{stages}-{self.precision}"
+        weights = "" if self.card.source == "package" else f"-{self.card.sha256[:8]}"
+        return f"{self.card.name}{weights}-{self.side_px}{stages}-{self.precision}"
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Widths of the parts of one vector."""
         return self.card.widths[: self.stages + 1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the backbone as JSON values."""
+        return {
+            "card": self.card.to_dict(), "side_px": self.side_px, "stages": self.stages, "precision": self.precision,
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> BackboneSpec:
+        """Build from JSON values; raises BackboneError for values that make no backbone.
+
+        A card that says its weights come with a package must be one of ours: no file may name packages to import.
+        """
+        card = BackboneCard.from_dict(values["card"])
+        if card.source == "package":
+            known = packaged_cards().get(card.name)
+            if known is None or known.sha256 != card.sha256:
+                raise BackboneError(f"{card.name}: this shelfwise brings no such weights")
+            card = known
+        return cls(card, int(values["side_px"]), int(values["stages"]), values["precision"])
 
 
 @cache

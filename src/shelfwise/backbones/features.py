@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shelfwise.backbones.cards import BackboneCard, BackboneSpec
+from shelfwise.backbones.cards import BackboneSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,9 @@ class FeatureLayout:
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Return the layout as JSON values."""
-        return [
-            {"card": s.card.to_dict(), "side_px": s.side_px, "stages": s.stages, "precision": s.precision} for s in self.specs
-        ]
+        return [spec.to_dict() for spec in self.specs]
 
     @classmethod
     def from_dict(cls, values: list[dict[str, Any]]) -> FeatureLayout:
-        """Build the layout from JSON values; raises BackboneError for a card that is none."""
-        return cls(
-            tuple(
-                BackboneSpec(BackboneCard.from_dict(v["card"]), v["side_px"], v["stages"], v["precision"]) for v in values
-            )
-        )
+        """Build the layout from JSON values; raises BackboneError for values that make no backbone."""
+        return cls(tuple(BackboneSpec.from_dict(value) for value in values))

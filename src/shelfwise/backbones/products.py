@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from shelfwise.backbones.features import FeatureLayout
+from shelfwise.backbones.cards import BackboneSpec, parse_specs
 from shelfwise.catalog import Catalog
 from shelfwise.errors import CatalogError
 
@@ -38,6 +39,23 @@ class ProductFeatures:
 
     def __len__(self) -> int:
         return len(self.product_ids)
+
+
+def embedded_layout(catalog: Catalog, backbone: str | None = None) -> FeatureLayout:
+    """Return the backbones that a catalog was embedded with: those named, or the set that was embedded last.
+
+    Raises CatalogError when there are none.
+    """
+    known = [tuple(BackboneSpec.from_dict(spec) for spec in specs) for specs in catalog.description["embedded"]]
+    if not known:
+        raise CatalogError(f"{catalog.path} has no embeddings yet: type  shelfwise embed {catalog.path}")
+    if backbone is None:
+        return FeatureLayout(known[-1])
+    asked = [(s.card.name, s.side_px, s.stages) for s in parse_specs(backbone)]
+    for specs in reversed(known):
+        if [(s.card.name, s.side_px, s.stages) for s in specs] == asked:
+            return FeatureLayout(specs)
+    raise CatalogError(f"{catalog.path} is not embedded with {backbone}: type  shelfwise embed {catalog.path} --backbone {backbone}")
 
 
 def read_products(catalog: Catalog, layout: FeatureLayout, splits: Sequence[str]) -> ProductFeatures:

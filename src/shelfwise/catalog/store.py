@@ -130,10 +130,10 @@ class Catalog:
         ids = pa.array(image_ids, pa.string())
         self._append(_embeddings(key), pa.table([ids, column], schema=schema.embeddings(dimension)))
 
-    def record_embedding(self, backbones: Sequence[str]) -> None:
+    def record_embedding(self, backbones: list[dict[str, Any]]) -> None:
         """Remember a complete set of embeddings; the newest one is what `train` takes by default."""
-        others = [known for known in self.description["embedded"] if known != list(backbones)]
-        self.description["embedded"] = [*others, list(backbones)]
+        others = [known for known in self.description["embedded"] if known != backbones]
+        self.description["embedded"] = [*others, backbones]
         write_json(self.path / _DESCRIPTION, self.description)
 
 

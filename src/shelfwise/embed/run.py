@@ -71,7 +71,7 @@ def embed(catalog: Path | str, options: EmbedOptions | None = None, *, progress:
     summary = EmbedSummary(str(catalog), len(images["row"]))
     for spec in specs:
         summary.backbones.append(_embed_one(opened, spec, images, options.threads or available_cores(), progress))
-    opened.record_embedding([spec.key for spec in specs])
+    opened.record_embedding([spec.to_dict() for spec in specs])
     return summary
 
 

@@ -1,4 +1,4 @@
-"""Scores into probabilities that can be believed: one temperature."""
+"""One temperature that makes probabilities of scores which can be believed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,9 @@ if TYPE_CHECKING:
 _RANGE = 1e4
 
 
-def softmax(scores: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:
-    """Return probabilities (n, c) in the precision of the scores; a lower temperature makes them more decided."""
-    powers = (scores - scores.max(axis=1, keepdims=True)) / scores.dtype.type(temperature)
-    np.exp(powers, out=powers)
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-
 def log_loss(scores: NDArray[np.floating], truth: NDArray[np.integer], temperature: float) -> float:
     """Return the mean of -log probability of the true column, in nats; finite for any finite scores."""
-    return _Loss(scores, truth, smoothing=0.0)(1 / temperature)
+    return _Loss(scores, truth, smoothing=0)(1 / temperature)
 
 
 def fit_temperature(scores: NDArray[np.floating], truth: NDArray[np.integer]) -> float:

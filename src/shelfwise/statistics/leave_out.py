@@ -36,6 +36,9 @@ LARGEST_SMALL_GROUP = 1024
 _FLOAT32_AMPLIFICATION = 16
 """Growth of rounding errors up to which a block's scores are computed in float32: about 1e-6 is left then."""
 
+_NOTHING = 1e-9
+"""Share of the weight that is rounding."""
+
 
 @dataclass(frozen=True)
 class Groups:
@@ -49,11 +52,11 @@ class Groups:
     starts: NDArray[np.intp]
 
     @classmethod
-    def of(cls, group: ArrayLike) -> Groups:
-        """Order rows by the size of their group, then by group; group: (n,) integers, equal means the same group."""
-        _, place, count = np.unique(np.asarray(group), return_inverse=True, return_counts=True)
-        order = np.lexsort((place, count[place]))
-        sizes = np.sort(count)
+    def of(cls, group_of: NDArray[np.intp]) -> Groups:
+        """Order rows by the size of their group, then by group; group_of: (n,) integers from 0."""
+        count = np.bincount(group_of)
+        order = np.lexsort((group_of, count[group_of]))
+        sizes = np.sort(count[count > 0])
         return cls(order, sizes, np.cumsum(sizes) - sizes)
 
     def blocks(self, rows_per_block: int) -> Iterator[NDArray[np.intp]]:
@@ -107,9 +110,9 @@ class LeaveOut:
         self.column = np.asarray(column)
         self._spectrum = spectrum
         self._x = x
-        self._group = np.arange(len(x)) if group is None else np.asarray(group)
+        self._group_of = np.unique(np.arange(len(x)) if group is None else group, return_inverse=True)[1]
         self._weight = row_weights(weight, len(x))
-        self._groups = Groups.of(self._group)
+        self._groups = Groups.of(self._group_of)
         self._sums = spectral_sums(spectrum, statistics)
         self._counts = statistics.counts
         self._projected: NDArray[np.float64] | None = None
@@ -121,7 +124,7 @@ class LeaveOut:
 
         rows: (m,) indices into x, each comes once, in no particular order; scores: (m, c), float32 or float64, some 32
         MiB. They equal those of refits at the same alpha. A category whose rows are all in one group scores 0 there:
-        nothing is left to know it by.
+        nothing is left to know it by, see `known`.
         """
         whitening = self._whitening(penalty)
         for rows in self._groups.blocks(self._rows_per_block):
@@ -129,6 +132,13 @@ class LeaveOut:
                 yield rows.ravel(), self._small_groups(whitening, rows)
             else:
                 yield from self._large_group(whitening, rows.ravel())
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Tell (n,) which rows have rows of their category outside their group: only those can be answered right."""
+        _, pair = np.unique(np.stack([self._group_of, self.column]), axis=1, return_inverse=True)
+        inside = np.bincount(pair, self._weight)[pair]
+        return np.asarray(self._counts[self.column] - inside > _NOTHING * self._counts[self.column])
 
     def sample(self, rows: int, seed: int) -> LeaveOut:
         """Return whole groups drawn at random until they hold `rows` rows, projected once for many penalties."""
@@ -138,8 +148,8 @@ class LeaveOut:
         chosen = np.concatenate([np.empty(0, np.intp), *places])
         part = copy(self)
         part.column, part._weight = self.column[chosen], self._weight[chosen]
-        part._group = self._group[chosen]
-        part._groups = Groups.of(part._group)
+        part._group_of = self._group_of[chosen]
+        part._groups = Groups.of(part._group_of)
         part._projected = self._rotate(chosen)
         return part
 
@@ -188,5 +198,18 @@ class LeaveOut:
         if not len(self._groups.sizes):
             return
         heaviest = np.add.reduceat(self._weight[self._groups.order], self._groups.starts).max()
-        if heaviest >= self._spectrum.weight * (1 - 1e-9):
+        if heaviest >= self._spectrum.weight * (1 - _NOTHING):
             raise OptionError("one group holds all rows: leaving it out leaves nothing to learn from")
+
+
+def left_out_scores(
+    spectrum: Spectrum,
+    statistics: SufficientStatistics,
+    penalty: float,
+    x: NDArray[np.floating],
+    column: NDArray[np.integer],
+    group: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+) -> Iterator[Block]:
+    """Yield (rows, scores) of all rows as `LeaveOut.scores` does; arguments and errors as for `LeaveOut`."""
+    return LeaveOut(spectrum, statistics, x, column, group, weight).scores(penalty)

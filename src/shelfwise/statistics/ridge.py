@@ -15,6 +15,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from shelfwise.errors import OptionError
+from shelfwise.statistics.head import Head
 from shelfwise.statistics.sufficient import SufficientStatistics, row_weights
 
 if TYPE_CHECKING:
@@ -74,18 +75,6 @@ class Spectrum:
     def project(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return centred rows in the coordinates of the eigenvectors: (n, d) to (n, r)."""
         return (x.astype(np.float64) - self.mean) @ self.vectors
-
-
-@dataclass(frozen=True)
-class Head:
-    """A linear map from rows to one score per category. weight: (d, c); intercept: (c,)."""
-
-    weight: NDArray[np.floating]
-    intercept: NDArray[np.floating]
-
-    def scores(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Return scores (n, c) of rows (n, d), in the precision of the weights."""
-        return np.asarray(x.astype(self.weight.dtype, copy=False) @ self.weight + self.intercept)
 
 
 def fit(spectrum: Spectrum, statistics: SufficientStatistics, penalty: float) -> Head:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 Point = tuple[float, float]
 Color = tuple[int, int, int]
@@ -16,10 +19,16 @@ Shade = Literal["plain", "flat", "round", "ball", "cloth"]
 Field = NDArray[np.float32]
 
 WHITE: Color = (255, 255, 255)
+CREAM: Color = (247, 240, 226)
+INK: Color = (52, 48, 46)
+BRASS: Color = (199, 160, 92)
+WOOD: Color = (176, 130, 86)
+ACCENTS: tuple[Color, ...] = (
+    (217, 93, 57), (240, 180, 41), (58, 125, 108), (44, 82, 130), (146, 84, 140), (196, 69, 105), (120, 144, 72),
+)  # fmt: skip
 
 # Brightness over a shape's bounding box: u to the right, v down, both from 0 to 1.
-_SHADES: dict[Shade, Callable[[Field, Field], Field]] = {
-    "plain": lambda u, v: np.ones(np.broadcast_shapes(u.shape, v.shape), np.float32),
+_SHADES: dict[str, Callable[[Field, Field], Field]] = {
     "flat": lambda u, v: 1.07 - 0.13 * v - 0.05 * u,
     "round": lambda u, v: 1.16 - 1.25 * (u - 0.3) ** 2 - 0.06 * v,
     "ball": lambda u, v: 1.24 - 0.62 * np.hypot(u - 0.34, v - 0.3) ** 1.4,
@@ -33,6 +42,11 @@ def tinted(color: Color, brightness: float) -> Color:
     amount = min(abs(brightness - 1), 1)
     red, green, blue = (round(part + (towards - part) * amount) for part in color)
     return red, green, blue
+
+
+def accent_color(rng: np.random.Generator) -> Color:
+    """Choose a strong color for prints, labels and rims."""
+    return ACCENTS[int(rng.integers(len(ACCENTS)))]
 
 
 def curve(points: Sequence[Point], steps: int = 10) -> list[Point]:
@@ -102,12 +116,14 @@ class Sheet:
         if blur:
             mask = mask.filter(ImageFilter.GaussianBlur(blur * self.side_px))
         if inside:
-            mask = ImageChops.darker(mask, self.image.getchannel("A").crop((left, top, right, bottom)))
-        self.image.paste(_shaded(color, shade, right - left, bottom - top), (left, top), mask)
+            mask = ImageChops.darker(mask, self.image.crop((left, top, right, bottom)).getchannel("A"))
+        patch = _shaded(color, shade, right - left, bottom - top)
+        patch.putalpha(mask)
+        self.image.alpha_composite(patch, (left, top))
 
     def stroke(self, points: Sequence[Point], width: float, color: Color, *, inside: bool = False) -> None:
         """Draw a line of a width (of the side) through points, with round ends."""
-        for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+        for (x0, y0), (x1, y1) in itertools.pairwise(points):
             length = math.hypot(x1 - x0, y1 - y0) or 1.0
             across, along = (y0 - y1) / length * width / 2, (x1 - x0) / length * width / 2
             sides = [(x0 + across, y0 + along), (x1 + across, y1 + along), (x1 - across, y1 - along)]
@@ -118,9 +134,11 @@ class Sheet:
 
 def _shaded(color: Color, shade: Shade, width: int, height: int) -> Image.Image:
     """Paint a color under a shade: darker below brightness 1, towards white above it."""
+    if shade == "plain":
+        return Image.new("RGB", (width, height), color)
     u = np.linspace(0, 1, width, dtype=np.float32)[None, :]
     v = np.linspace(0, 1, height, dtype=np.float32)[:, None]
     brightness = _SHADES[shade](u, v)[..., None]
     base = np.array(color, dtype=np.float32)
     lit = np.where(brightness > 1, base + (255 - base) * (brightness - 1), base * brightness)
-    return Image.fromarray(lit.clip(0, 255).astype(np.uint8)).convert("RGBA")
+    return Image.fromarray(lit.clip(0, 255).astype(np.uint8))

@@ -1,28 +1,28 @@
-"""The drawn products: one painter per kind."""
+"""Draw things for the home: mug, plate, table lamp, pendant lamp."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
-from shelfwise.images.sheet import WHITE, Color, Point, Sheet, box, curve, mirrored, oval, tinted
+from shelfwise.images.drawn.sheet import (
+    BRASS,
+    CREAM,
+    INK,
+    WHITE,
+    WOOD,
+    Color,
+    Sheet,
+    accent_color,
+    box,
+    curve,
+    mirrored,
+    oval,
+    tinted,
+)
 
-Painter = Callable[[Sheet, np.random.Generator, Color], None]
-
-_CREAM: Color = (247, 240, 226)
-_INK: Color = (52, 48, 46)
-_WOOD: Color = (176, 130, 86)
-_BRASS: Color = (199, 160, 92)
 _GLOW: Color = (255, 226, 150)
-_ACCENTS: tuple[Color, ...] = (
-    (217, 93, 57), (240, 180, 41), (58, 125, 108), (44, 82, 130), (146, 84, 140), (196, 69, 105), (120, 144, 72),
-)  # fmt: skip
-
-
-def _accent(rng: np.random.Generator) -> Color:
-    return _ACCENTS[int(rng.integers(len(_ACCENTS)))]
 
 
 def mug(sheet: Sheet, rng: np.random.Generator, color: Color) -> None:
@@ -34,7 +34,7 @@ def mug(sheet: Sheet, rng: np.random.Generator, color: Color) -> None:
     sheet.stroke([(x - 0.006, y - 0.006) for x, y in loop], 0.026, tinted(color, 1.08))
     wall = [(middle + half, top), *oval(middle, bottom, 2 * foot, 0.09, 0, 180), (middle - half, top)]
     sheet.shape(wall, color, "round")
-    accent = _accent(rng)
+    accent = accent_color(rng)
     pattern = rng.integers(4)
     if pattern == 0:
         for y in np.linspace(top + 0.14, bottom - 0.1, int(rng.integers(2, 4))):
@@ -55,8 +55,8 @@ def mug(sheet: Sheet, rng: np.random.Generator, color: Color) -> None:
 def plate(sheet: Sheet, rng: np.random.Generator, color: Color) -> None:
     """Paint a plate, seen from above or from the side."""
     width, tilt = rng.uniform(0.72, 0.84), rng.uniform(0.42, 1.0)
-    accent = _accent(rng)
-    glaze = color if rng.random() < 0.6 else _CREAM
+    accent = accent_color(rng)
+    glaze = color if rng.random() < 0.6 else CREAM
 
     def disc(size: float, shade_color: Color, lift: float = 0.0) -> None:
         sheet.shape(oval(0.5, 0.5 + lift, width * size, width * size * tilt), shade_color, "flat")
@@ -79,13 +79,13 @@ def table_lamp(sheet: Sheet, rng: np.random.Generator, color: Color) -> None:
     """Paint a table lamp: foot, stem or body, and a shade that may be lit."""
     top, low, wide = rng.uniform(0.14, 0.2), rng.uniform(0.42, 0.5), rng.uniform(0.2, 0.28)
     narrow = wide * rng.uniform(0.45, 0.9)
-    metal = (_BRASS, _INK, _WOOD, (190, 192, 196))[int(rng.integers(4))]
+    metal = (BRASS, INK, WOOD, (190, 192, 196))[int(rng.integers(4))]
     sheet.shape(oval(0.5, 0.85, 0.3, 0.075), tinted(metal, 0.7), "round")
     sheet.shape(oval(0.5, 0.84, 0.3, 0.07), metal, "round")
     if rng.random() < 0.5:
         belly = rng.uniform(0.08, 0.14)
         body = mirrored([(0.03, low), (0.03, low + 0.06), (belly, 0.66), (belly * 0.9, 0.76), (0.06, 0.84)])
-        sheet.shape(curve(body), _accent(rng), "round")
+        sheet.shape(curve(body), accent_color(rng), "round")
     else:
         sheet.shape(box(0.485, low - 0.02, 0.515, 0.84), metal, "round")
     lit = rng.random() < 0.6
@@ -102,8 +102,8 @@ def table_lamp(sheet: Sheet, rng: np.random.Generator, color: Color) -> None:
 def pendant_lamp(sheet: Sheet, rng: np.random.Generator, color: Color) -> None:
     """Paint a hanging lamp: cord, cap, and a dome, cone or globe over a bulb."""
     top, low, wide = rng.uniform(0.34, 0.44), rng.uniform(0.68, 0.76), rng.uniform(0.2, 0.33)
-    sheet.stroke([(0.5, -0.1), (0.5, top)], 0.012, _INK)
-    sheet.shape(box(0.46, top - 0.06, 0.54, top + 0.02, 0.015), _BRASS if rng.random() < 0.5 else _INK, "round")
+    sheet.stroke([(0.5, -0.1), (0.5, top)], 0.012, INK)
+    sheet.shape(box(0.46, top - 0.06, 0.54, top + 0.02, 0.015), BRASS if rng.random() < 0.5 else INK, "round")
     form = rng.integers(3)
     if form == 2:
         sheet.shape(oval(0.5, (top + low) / 2 + 0.02, low - top + 0.14, low - top + 0.04), tinted(_GLOW, 1.45), "ball")
@@ -117,64 +117,3 @@ def pendant_lamp(sheet: Sheet, rng: np.random.Generator, color: Color) -> None:
     sheet.shape(hood, color, "round")
     sheet.shape(oval(0.5, low, 2 * wide - 0.02, 0.09), tinted(_GLOW, 1.3), "flat")
     sheet.shape(oval(0.5, low + 0.015, 0.13, 0.09), (255, 252, 236), "ball")
-
-
-def _garment(sheet: Sheet, rng: np.random.Generator, color: Color, cuff: tuple[Point, Point]) -> float:
-    """Paint torso and sleeves; cuff: upper and lower corner of the right one, from the axis. Return the hem's half width."""
-    hem, waist = rng.uniform(0.19, 0.24), rng.uniform(0.17, 0.22)
-    (outer_x, outer_y), (inner_x, inner_y) = cuff
-    sleeve = [(0.17, 0.2), (0.24, 0.24), (outer_x, outer_y), (inner_x, inner_y), (0.18, 0.42)]
-    for side in (1, -1):
-        sheet.shape([(0.5 + side * x, y) for x, y in sleeve], tinted(color, 0.9), "cloth")
-        ends = [(0.5 + side * x, y) for x, y in cuff]
-        sheet.stroke([ends[0], ends[1]], 0.012, tinted(color, 0.72), inside=True)
-    torso = [(0.09, 0.15), (0.22, 0.2), (0.2, 0.36), (waist, 0.6), (hem, 0.84)]
-    sheet.shape(mirrored(torso), color, "cloth")
-    for side in (1, -1):
-        fold = [(0.5 + side * 0.19, 0.4), (0.5 + side * 0.13, 0.56), (0.5 + side * 0.15, 0.75)]
-        sheet.shape([*fold, (0.5 + side * 0.2, 0.6)], tinted(color, 0.7), "plain", inside=True, opacity=0.35, blur=0.015)
-    return hem
-
-
-def t_shirt(sheet: Sheet, rng: np.random.Generator, color: Color) -> None:
-    """Paint a T-shirt with short sleeves and perhaps a print."""
-    drop = rng.uniform(-0.02, 0.03)
-    hem = _garment(sheet, rng, color, ((rng.uniform(0.36, 0.42), 0.4 + drop), (rng.uniform(0.26, 0.3), 0.46 + drop)))
-    accent, pattern = _accent(rng), rng.integers(5)
-    if pattern == 0:
-        for y in np.arange(0.3, 0.82, rng.uniform(0.07, 0.12)):
-            sheet.shape(box(0.5 - 0.235, y, 0.5 + 0.235, y + 0.03), accent, "cloth", inside=True)
-    elif pattern == 1:
-        sheet.shape(oval(0.5, 0.43, 0.2, 0.2), accent, "flat", inside=True)
-        sheet.shape(box(0.4, 0.44, 0.6, 0.47), tinted(color, 1.1), "plain", inside=True)
-    elif pattern == 2:
-        sheet.shape(box(0.5 - hem, 0.38, 0.5 + hem, 0.52), accent, "cloth", inside=True)
-    elif pattern == 3:
-        sheet.shape(box(0.55, 0.34, 0.63, 0.43, 0.01), tinted(color, 0.82), "flat", inside=True)
-    sheet.shape(oval(0.5, 0.155, 0.2, 0.13), tinted(color, 0.82), "plain", inside=True)
-    sheet.shape(oval(0.5, 0.14, 0.165, 0.12), tinted(color, 0.5), "flat", inside=True)
-
-
-def shirt(sheet: Sheet, rng: np.random.Generator, color: Color) -> None:
-    """Paint a shirt with long sleeves, collar, buttons and perhaps checks."""
-    reach = rng.uniform(0.31, 0.4)
-    _garment(sheet, rng, color, ((reach + 0.03, rng.uniform(0.7, 0.78)), (reach - 0.06, rng.uniform(0.72, 0.8))))
-    accent = _accent(rng)
-    if rng.random() < 0.55:
-        step, across = rng.uniform(0.05, 0.085), rng.random() < 0.6
-        for place in np.arange(0.08, 0.94, step):
-            sheet.shape(box(place, 0.1, place + step / 4, 0.9), accent, "plain", inside=True, opacity=0.45)
-            if across:
-                sheet.shape(box(0.0, place, 1.0, place + step / 4), accent, "plain", inside=True, opacity=0.45)
-    sheet.shape(box(0.475, 0.2, 0.525, 0.84), tinted(color, 0.93), "plain", inside=True)
-    for x in (0.475, 0.525):
-        sheet.stroke([(x, 0.22), (x, 0.84)], 0.004, tinted(color, 0.72), inside=True)
-    for y in np.linspace(0.3, 0.78, int(rng.integers(5, 7))):
-        sheet.shape(oval(0.5, y, 0.022, 0.022), tinted(color, 0.45) if rng.random() < 0.9 else _INK)
-    if rng.random() < 0.7:
-        sheet.shape(box(0.56, 0.36, 0.655, 0.47, 0.008), tinted(color, 0.85), "flat", inside=True)
-    sheet.shape(oval(0.5, 0.15, 0.16, 0.09), tinted(color, 0.5), "flat")
-    for side in (1, -1):
-        leaf = [(0.085, 0.125), (0.12, 0.18), (0.07, 0.27), (0.0, 0.21)]
-        sheet.shape([(0.5 + side * x, y) for x, y in leaf], tinted(color, 1.12), "flat")
-        sheet.stroke([(0.5 + side * x, y) for x, y in leaf[1:]], 0.004, tinted(color, 0.6))

@@ -1,0 +1,39 @@
+"""Run a command and turn its end into an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+from cyclopts import CycloptsError
+
+from shelfwise.cli.commands import app
+from shelfwise.errors import ShelfwiseError
+
+DONE, FINDINGS, USER_ERROR, BUG = 0, 1, 2, 70
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run `shelfwise` and exit: 0 done, 1 findings over the asked threshold, 2 the user can fix it, 70 a bug."""
+    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        return int(app(arguments, exit_on_error=False, result_action="return_value") or DONE)
+    except CycloptsError:
+        return USER_ERROR  # cyclopts has printed it
+    except ShelfwiseError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("stopped: the same command goes on where it was", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception:
+        traceback.print_exc()
+        print("this is a bug in shelfwise; please report it with the lines above", file=sys.stderr)
+        return BUG

@@ -1,0 +1,143 @@
+"""Answer for a split of a catalog and say how good the answers are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shelfwise.backbones.products import ProductFeatures, read_products
+from shelfwise.bundle import Bundle
+from shelfwise.catalog import Catalog
+from shelfwise.errors import LabelMismatchError
+from shelfwise.files import write_bytes, write_json
+from shelfwise.metrics.answers import Answers
+from shelfwise.metrics.classification import score
+from shelfwise.options import EvaluateOptions
+from shelfwise.progress import SILENT, Progress
+
+# Products answered at once: bounds memory at p x c.
+_BLOCK = 8192
+_SHOWN_CATEGORIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateSummary:
+    """The figures as JSON values, and where the report is (None where none was asked for)."""
+
+    metrics: dict[str, Any]
+    report: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as JSON values."""
+        return self.metrics | {"report": self.report}
+
+
+def evaluate(
+    bundle: Path | str | Bundle,
+    catalog: Path | str,
+    to: Path | str | None = None,
+    options: EvaluateOptions | None = None,
+    *,
+    progress: Progress = SILENT,
+) -> EvaluateSummary:
+    """Score a bundle on a split of a catalog; with `to`, write `index.html` and `metrics.json` there.
+
+    Raises LabelMismatchError when the split holds categories that the bundle does not know or knows by other names.
+    """
+    options = options or EvaluateOptions()
+    loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+    opened = Catalog(catalog)
+    with progress.task(f"evaluate {options.split}", None if to is None else 3) as advance:
+        data = read_products(opened, loaded.layout, [options.split])
+        answers = _answers(loaded, opened, data, options)
+        advance(1)
+        metrics = _metrics(loaded, opened, data, answers, options)
+        advance(1)
+        if to is None:
+            return EvaluateSummary(metrics, None)
+        from shelfwise.evaluate.page import report_page
+
+        write_json(Path(to) / "metrics.json", metrics)
+        write_bytes(Path(to) / "index.html", report_page(loaded, opened, data, answers, metrics).encode())
+        advance(1)
+    return EvaluateSummary(metrics, str(Path(to) / "index.html"))
+
+
+def _answers(bundle: Bundle, catalog: Catalog, data: ProductFeatures, options: EvaluateOptions) -> Answers:
+    unknown = _check_categories(bundle, catalog, data, options)
+    categories = (*bundle.categories, *unknown)
+    taxonomy = catalog.taxonomy if unknown else bundle.taxonomy
+    column_of = {category: column for column, category in enumerate(categories)}
+    truth = np.array([column_of[category] for category in data.categories], dtype=np.int32)
+    parts = []
+    for start in range(0, len(data), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        probabilities = bundle.probabilities(data.x[block])
+        padded = np.pad(probabilities, ((0, 0), (0, len(unknown))))
+        ids = data.product_ids[block].astype(np.str_)
+        parts.append(Answers.from_probabilities(ids, truth[block], padded, categories, taxonomy))
+    return Answers.concatenate(parts)
+
+
+def _check_categories(
+    bundle: Bundle, catalog: Catalog, data: ProductFeatures, options: EvaluateOptions
+) -> tuple[str, ...]:
+    """Compare the split's categories with the bundle's, by id and by name; return those that the bundle does not know."""
+    present, known = sorted(set(data.categories)), set(bundle.categories)
+    renamed = [c for c in present if c in known and bundle.taxonomy.names(c) != catalog.taxonomy.names(c)]
+    if renamed:
+        pairs = "; ".join(f"{c}: {_path(bundle.taxonomy.names(c))} / {_path(catalog.taxonomy.names(c))}" for c in renamed[:5])
+        raise LabelMismatchError(f"{len(renamed)} category ids have other names in the catalog than in the bundle: {pairs}")
+    unknown = tuple(c for c in present if c not in known)
+    if unknown and not options.allow_missing_classes:
+        raise LabelMismatchError(
+            f"{len(unknown)} of the {len(present)} categories of split {options.split!r} are unknown to the bundle.\n"
+            f"  unknown:         {_listing(unknown)}\n"
+            f"  in the split:    {_listing(present)}\n"
+            f"  in the bundle:   {_listing(bundle.categories)}\n"
+            "Rename them, learn from products of these categories, or go on by name with --allow-missing-classes"
+        )
+    return unknown
+
+
+def _path(names: tuple[str, ...]) -> str:
+    return " > ".join(names)
+
+
+def _listing(categories: tuple[str, ...] | list[str]) -> str:
+    shown = ", ".join(categories[:_SHOWN_CATEGORIES])
+    return shown + (f", ... ({len(categories)} in all)" if len(categories) > _SHOWN_CATEGORIES else "")
+
+
+def _metrics(
+    bundle: Bundle, catalog: Catalog, data: ProductFeatures, answers: Answers, options: EvaluateOptions
+) -> dict[str, Any]:
+    """Score the answers and put the leave-one-out estimates beside them."""
+    figures = score(answers, seed=options.seed).to_dict()
+    estimates = bundle.facts["estimates"]
+    for name, held_out in (("leave_one_out", "leave_one_out"), ("leave_look_alikes_out", "leave_look_alikes_out")):
+        _put_beside(figures, estimates.get(held_out), name)
+    return figures | {
+        "split": options.split,
+        "products_without_photo": data.without_photo,
+        "products_without_category": data.without_category,
+        "categories_in_split": len(set(data.categories)),
+        "categories_in_bundle": len(bundle.categories),
+        "bundle": bundle.id,
+        "catalog_versions": catalog.versions,
+        "temperature_from": bundle.facts["temperature_from"],
+        "notes": bundle.facts["notes"],
+        "validation": estimates.get("validation"),
+    }
+
+
+def _put_beside(figures: dict[str, Any], estimate: dict[str, Any] | None, name: str) -> None:
+    for key, figure in figures.items():
+        if key == "levels":
+            for level, of_level in figure.items():
+                _put_beside(of_level, (estimate or {}).get("levels", {}).get(level), name)
+        elif isinstance(figure, dict) and "value" in figure:
+            figure[name] = (estimate or {}).get(key, {}).get("value")

@@ -1,0 +1,1 @@
+"""Painters of the drawn product photos, one module per top shelf."""

@@ -1,0 +1,119 @@
+"""Answer for photos: files, folders, or bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shelfwise.bundle import Bundle
+from shelfwise.engines import available_cores, map_ordered
+from shelfwise.errors import ImageError, SourceError
+from shelfwise.options import PredictOptions
+from shelfwise.progress import SILENT, Progress
+
+_BATCH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer for one photo.
+
+    status: `ok`, or `quarantined` with reason and detail. answers: category id, names from the top down and probability,
+    the likeliest first.
+    """
+
+    photo: str
+    status: str
+    answers: tuple[tuple[str, tuple[str, ...], float], ...] = ()
+    reason: str | None = None
+    detail: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the prediction as JSON values."""
+        if self.status != "ok":
+            return {"photo": self.photo, "status": self.status, "reason": self.reason, "detail": self.detail}
+        answers = [{"category": c, "path": list(names), "probability": round(p, 6)} for c, names, p in self.answers]
+        return {"photo": self.photo, "status": self.status, "answers": answers}
+
+
+def predict(
+    bundle: Path | str | Bundle,
+    photos: Sequence[Path | str],
+    options: PredictOptions | None = None,
+    *,
+    progress: Progress = SILENT,
+) -> Iterator[Prediction]:
+    """Yield a prediction for every photo, in order; a folder stands for all pictures below it.
+
+    A photo that cannot be used is answered with its reason. Raises SourceError when there is no photo, BundleError for a
+    bundle that is damaged.
+    """
+    options = options or PredictOptions()
+    files = list(_files(photos))
+    loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+
+    def answered(batch: list[Path]) -> list[Prediction]:
+        return _answered(loaded, batch, options.top)
+
+    batches = [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)]
+    with progress.task("predict", len(files)) as advance:
+        for predictions in map_ordered(answered, batches, options.threads or available_cores()):
+            yield from predictions
+            advance(len(predictions))
+
+
+def _files(photos: Sequence[Path | str]) -> Iterator[Path]:
+    for photo in map(Path, photos):
+        if photo.is_dir():
+            below = [file for file in sorted(photo.rglob("*")) if file.is_file() and not file.name.startswith(".")]
+            if not below:
+                raise SourceError(f"{photo} holds no files")
+            yield from below
+        elif photo.exists():
+            yield photo
+        else:
+            raise SourceError(f"{photo} does not exist")
+
+
+def _answered(bundle: Bundle, files: list[Path], top: int) -> list[Prediction]:
+    try:
+        features = bundle.features_of([file.read_bytes() for file in files])
+    except (ImageError, OSError) as error:
+        if len(files) > 1:  # one of them cannot be used: find out which, photo by photo
+            return [prediction for file in files for prediction in _answered(bundle, [file], top)]
+        code, detail = (error.code, error.detail) if isinstance(error, ImageError) else ("file_unreadable", str(error))
+        return [Prediction(str(files[0]), "quarantined", reason=code, detail=detail)]
+    probabilities = bundle.probabilities(features)
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    return [
+        Prediction(str(file), "ok", tuple(_answer(bundle, int(column), row[column]) for column in columns))
+        for file, row, columns in zip(files, probabilities, best, strict=True)
+    ]
+
+
+def _answer(bundle: Bundle, column: int, probability: float) -> tuple[str, tuple[str, ...], float]:
+    category = bundle.categories[column]
+    return category, bundle.taxonomy.names(category), float(probability)
+
+
+def to_csv(predictions: Iterable[Prediction]) -> str:
+    """Write predictions as CSV, a row a photo; cells that a spreadsheet would take for a formula are quoted with '."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["photo", "status", "category", "path", "probability", "reason", "detail"])
+    for prediction in predictions:
+        category, names, probability = prediction.answers[0] if prediction.answers else ("", (), "")
+        shown = f"{probability:.6f}" if prediction.answers else ""
+        row = [prediction.photo, prediction.status, category, " > ".join(names), shown, prediction.reason, prediction.detail]
+        writer.writerow([_harmless(cell or "") for cell in row])
+    return buffer.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    return "'" + cell if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

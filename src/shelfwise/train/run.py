@@ -1,0 +1,115 @@
+"""Learn a bundle from a catalog's embeddings."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shelfwise.backbones import FeatureLayout
+from shelfwise.backbones.graphs import weights_file
+from shelfwise.backbones.products import ProductFeatures, embedded_layout, read_products
+from shelfwise.bundle import Bundle
+from shelfwise.catalog import Catalog
+from shelfwise.errors import BundleError, CatalogError
+from shelfwise.options import TrainOptions
+from shelfwise.progress import SILENT, Progress
+from shelfwise.train.estimates import Columns, Estimates, estimate, group_rows
+from shelfwise.train.golden import golden_pictures
+from shelfwise.train.heads import Learned, learn_logistic, learn_ridge
+
+_HEADS = {"ridge": learn_ridge, "logistic": learn_logistic}
+VALIDATION = "val"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSummary:
+    """What was learned and what to expect of it; `facts` are those of the bundle."""
+
+    bundle: str
+    bundle_id: str
+    facts: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary as JSON values."""
+        return {"bundle": self.bundle, "bundle_id": self.bundle_id} | self.facts
+
+
+def train(
+    catalog: Path | str, to: Path | str, options: TrainOptions | None = None, *, progress: Progress = SILENT
+) -> TrainSummary:
+    """Learn a head on embedded photos, estimate it on held-out products, and write the bundle.
+
+    Raises CatalogError where the catalog lacks splits, embeddings or categories, BundleError where `to` exists.
+    """
+    options = options or TrainOptions()
+    if Path(to).exists():
+        raise BundleError(str(to), "exists already: choose another name with --to, or remove it first")
+    opened = Catalog(catalog)
+    layout = embedded_layout(opened, options.backbone)
+    splits = options.learn_from.split("+")
+    with progress.task(f"train {options.head}", 5) as advance:
+        data = read_products(opened, layout, splits)
+        columns = _columns(data, opened)
+        validation = read_products(opened, layout, [VALIDATION]) if _has_validation(opened, splits) else None
+        advance(1)
+        started = time.perf_counter()
+        column = columns.of(data.categories)
+        groups = group_rows(data, column)
+        advance(1)
+        learned = _HEADS[options.head](data.x, column, groups.look_alike)
+        advance(1)
+        estimates = estimate(learned, data, columns, groups, validation)
+        seconds = time.perf_counter() - started
+        advance(1)
+        facts = _facts(opened, options, data, learned, estimates) | {"seconds": round(seconds, 3)}
+        bundle = Bundle(
+            layout, opened.taxonomy, columns.categories, learned.head, estimates.temperature, facts, weights=_weights(layout)
+        )
+        bundle_id = bundle.with_golden(golden_pictures()).save(to)
+        advance(1)
+    return TrainSummary(str(to), bundle_id, facts)
+
+
+def _columns(data: ProductFeatures, catalog: Catalog) -> Columns:
+    present = set(data.categories)
+    categories = tuple(node for node in catalog.taxonomy.nodes_in_order if node in present)
+    if len(categories) < 2:
+        raise CatalogError(
+            f"there is nothing to tell apart: the products to learn from are of {len(categories)} categories, two are needed"
+        )
+    return Columns(categories, catalog.taxonomy)
+
+
+def _has_validation(catalog: Catalog, splits: list[str]) -> bool:
+    return VALIDATION not in splits and VALIDATION in set(catalog.products(["split"]).column("split").unique().to_pylist())
+
+
+def _weights(layout: FeatureLayout) -> dict[str, bytes]:
+    """Read the weights of foreign backbones, which travel inside the bundle."""
+    return {s.card.name: weights_file(s.card).read_bytes() for s in layout.specs if s.card.source != "package"}
+
+
+def _facts(
+    catalog: Catalog, options: TrainOptions, data: ProductFeatures, learned: Learned, estimates: Estimates
+) -> dict[str, Any]:
+    counts = np.unique(data.categories, return_counts=True)[1]
+    return {
+        "options": {"head": options.head, "learn_from": options.learn_from},
+        "catalog": {"name": catalog.path.name, "versions": catalog.versions, "source": catalog.description["source"]},
+        "products": len(data),
+        "photos": len(data.picture),
+        "categories": len(counts),
+        "smallest_category": int(counts.min()),
+        "without_photo": data.without_photo,
+        "without_category": data.without_category,
+        "dimension": data.x.shape[1],
+        "held_out_by": learned.method,
+        "temperature": estimates.temperature,
+        "temperature_from": estimates.temperature_from,
+        "estimates": estimates.figures,
+        "notes": estimates.notes,
+    } | learned.facts

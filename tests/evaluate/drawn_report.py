@@ -1,0 +1,100 @@
+"""A seeded report over a drawn tree, with drawn thumbnails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shelfwise.evaluate.report.assemble import report_data
+from shelfwise.evaluate.report.data import FactGroup, ReportData
+from shelfwise.evaluate.report.thumbnails import thumbnail
+from shelfwise.metrics.answers import Answers
+from shelfwise.metrics.classification import score
+from shelfwise.taxonomy import Node, Taxonomy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SHELVES = {
+    "Fruit": "Apple Avocado Banana Kiwi Lemon Lime Mango Melon Nectarine Orange Papaya Peach Pear Pineapple Plum",
+    "Packages": "Juice Milk Oatghurt Oat-Milk Sour-Cream Sour-Milk Soy-Milk Soyghurt Yoghurt",
+    "Vegetables": "Asparagus Aubergine Cabbage Carrots Cucumber Garlic Ginger Leek Mushroom Onion Pepper Potato Tomato",
+}
+
+
+def grocery_like_tree(fine: int = 81) -> Taxonomy:
+    """Grow a tree like that of the Grocery Store Dataset: 3 tops, 37 coarse, `fine` leaves."""
+    nodes = [Node(top, top, None) for top in SHELVES]
+    coarse = [(top, name.replace("-", " ")) for top, names in SHELVES.items() for name in names.split()]
+    nodes += [Node(name, name, top) for top, name in coarse]
+    kinds = ("Royal Gala", "Granny Smith", "Golden", "Vine", "Arla Ecological Medium Fat", "Small", "Large")
+    for i in range(fine):
+        _, name = coarse[i % len(coarse)]
+        nodes.append(Node(f"{name}-{i}", f"{kinds[(i * 5) % len(kinds)]} {name} {i // len(coarse) + 1}", name))
+    return Taxonomy(nodes, ("top", "coarse", "fine"))
+
+
+def lifelike_answers(taxonomy: Taxonomy, p: int, seed: int = 0, strength: float = 3.4) -> Answers:
+    """Draw uneven supports, mistakes that mostly stay within the branch, and a bundle that is a little too sure."""
+    rng = np.random.default_rng(seed)
+    leaves = taxonomy.leaves
+    c = len(leaves)
+    truth = rng.choice(c, p, p=rng.dirichlet(np.full(c, 3.0))).astype(np.int32)
+    prototypes = np.zeros((c, 24))
+    for level, spread in enumerate((0.8, 0.8, 0.6)):
+        nodes, column_of = taxonomy.level(leaves, min(level, taxonomy.depth - 1))
+        prototypes += spread * rng.normal(size=(len(nodes), 24))[column_of]
+    seen = prototypes[truth] + rng.normal(size=(p, 24)) * 1.3
+    score = -strength * ((seen[:, None, :] - prototypes[None]) ** 2).mean(axis=2) * 3
+    probabilities = np.exp(score - score.max(axis=1, keepdims=True))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    ids = [f"p{row:05d}" for row in range(p)]
+    return Answers.from_probabilities(ids, truth, probabilities.astype(np.float32), leaves, taxonomy)
+
+
+def drawn_photo(product_id: str) -> str:
+    """Draw a colored disc on a pale ground, the same for the same product."""
+    rng = np.random.default_rng(int.from_bytes(product_id.encode()[-6:], "little"))
+    y, x = np.mgrid[:120, :120]
+    pixels = np.empty((120, 120, 3), dtype=np.uint8)
+    pixels[:] = rng.integers(190, 245, 3, dtype=np.uint8)
+    for _ in range(3):
+        cx, cy, r = rng.integers(35, 85), rng.integers(35, 85), rng.integers(15, 38)
+        pixels[(x - cx) ** 2 + (y - cy) ** 2 < r * r] = rng.integers(30, 230, 3, dtype=np.uint8)
+    return thumbnail(pixels)
+
+
+def grocery_like_report(p: int = 2485) -> ReportData:
+    """Assemble the report that the screenshots show."""
+    taxonomy = grocery_like_tree()
+    answers = lifelike_answers(taxonomy, p)
+    expected = score(lifelike_answers(taxonomy, 2640, seed=1, strength=6.0), resamples=0)
+    lifted = {**expected.figures, "top1": replace(expected.figures["top1"], value=0.984)}
+    levels = {**expected.levels, "fine": {**expected.levels["fine"], "top1": lifted["top1"]}}
+    return report_data(
+        answers,
+        taxonomy,
+        score(answers, resamples=200),
+        title="Grocery, lite0+1+2, ridge",
+        subtitle="grocery.bundle on the test split of grocery.catalog, products from other stores",
+        date="2026-05-04 14:32",
+        command="shelfwise evaluate grocery.bundle grocery.catalog --split test --out report.html",
+        photo=drawn_photo,
+        leave_one_out=replace(expected, figures=lifted, levels=levels),
+        facts=drawn_facts(
+            ("Lambda", "0.012"), ("Temperature", "1.31, fitted on validation"), ("Learning took", "0.7 s")
+        ),
+    )
+
+
+def drawn_facts(*learning: Sequence[str]) -> tuple[FactGroup, ...]:
+    """Return facts of three kinds."""
+    bundle = (("Bundle", "grocery.bundle"), ("Head", "ridge"), ("Backbones", "lite0, lite1, lite2"), ("Format", "1"))
+    data = (("Catalog", "grocery.catalog, version 4"), ("Split", "test"), ("Products", "2,485"), ("Photos", "2,485"))
+    return (
+        FactGroup("Bundle", bundle),
+        FactGroup("Data", data),
+        FactGroup("Learning", tuple((label, value) for label, value in learning)),
+    )
