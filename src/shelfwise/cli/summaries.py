@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from shelfwise.demo import DemoSummary
     from shelfwise.embed import EmbedSummary
     from shelfwise.evaluate import EvaluateSummary
     from shelfwise.ingest import IngestSummary
@@ -117,8 +118,23 @@ def predicted(predictions: list[Prediction], csv: Path | None) -> int:
     return 0
 
 
-def demonstrated(summary: Any) -> int:
+def demonstrated(summary: DemoSummary) -> int:
     """Print what the demo found and where its report is."""
-    for line in summary.lines():
-        _console.print(line)
+    metrics, example = summary.metrics, summary.example
+    table = Table(box=None, pad_edge=False)
+    for heading in ("planted faults", "planted", "found", "other findings"):
+        table.add_column(heading, justify="left" if heading == "planted faults" else "right")
+    for fault in summary.faults:
+        table.add_row(fault.kind, str(fault.planted), str(fault.found), str(fault.others))
+    _console.print(table)
+    top1 = metrics["top1"]
+    _console.print(
+        f"\n{metrics['products']} test photos on 12 shelves: [bold]{top1['value']:.1%}[/] right "
+        f"({_share(top1['low'])} - {_share(top1['high'])})"
+    )
+    if example["status"] == "ok":
+        best = example["answers"][0]
+        _console.print(f"{example['photo']}  [bold]{' > '.join(best['path'])}[/]  {best['probability']:.1%}")
+    _console.print(f"report  {Path(summary.report).absolute()}")
+    _console.print(f"{summary.seconds:.0f} s, everything is in {summary.folder}", style="dim")
     return 0

@@ -112,8 +112,7 @@ def _decode_plain_jpeg(layout: Layout, minimum_side_px: int | None) -> Picture |
         if str(error).startswith(_JPEG_DAMAGE):
             raise _image_error(error, len(layout.data)) from error
         return None
-    _, _, colorspace, _ = simplejpeg.decode_jpeg_header(layout.data)
-    mode = "L" if colorspace == "Gray" else "RGB"
+    mode = "L" if layout.components == 1 else "RGB"
     return _picture(cast("Pixels", pixels), layout, layout.orientation, "JPEG", mode, ())
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from shelfwise.errors import OptionError
 from shelfwise.images.drawn import fashion, food, home
@@ -99,7 +99,8 @@ def _photographed(product: Image.Image, rng: np.random.Generator) -> Pixels:
     outline = product.getchannel("A")
     opaque = outline.point([0] * 200 + [255] * 56)
     for blur, strength, drop in ((0.05, 0.3, 0.03), (0.012, 0.22, 0.008)):
-        shadow = ImageChops.offset(opaque, round(drop * 0.6 * side), round(drop * side))
+        shadow = Image.new("L", opaque.size)
+        shadow.paste(opaque, (round(drop * 0.6 * side), round(drop * side)))
         shadow = shadow.filter(ImageFilter.GaussianBlur(blur * side)).point([round(strength * v) for v in range(256)])
         scene.paste(Image.new("RGB", scene.size, (46, 40, 44)), mask=shadow)
     scene.paste(product, mask=outline)

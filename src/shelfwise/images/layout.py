@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import dataclass
 
 from shelfwise.errors import ImageError
@@ -14,7 +15,7 @@ class Layout:
     """What a file declares.
 
     width, height: of the stored picture, in pixels. data: the bytes to decode. ends: whether the end marker is there.
-    trailing: whether bytes follow it. simple: a JPEG of 8 bits with one or three components.
+    trailing: whether bytes follow it. depth: bits per sample. simple: a JPEG of 8 bits with one or three components.
     """
 
     width: int
@@ -25,6 +26,7 @@ class Layout:
     ends: bool = True
     trailing: bool = False
     depth: int = 8
+    components: int = 3
     simple: bool = False
 
 
@@ -79,7 +81,10 @@ def _jpeg(data: bytes) -> Layout:
     end = data.find(b"\xff\xd9", place) + 2
     simple = frame_header in _JPEG_HUFFMAN_FRAMES and depth == 8 and components in (1, 3)
     trailing = frames == 1 and 1 < end < len(data)
-    return Layout(width, height, data, orientation, frames, ends=end > 1, trailing=trailing, depth=depth, simple=simple)
+    return Layout(
+        width, height, data, orientation, frames,
+        ends=end > 1, trailing=trailing, depth=depth, components=components, simple=simple,
+    )  # fmt: skip
 
 
 _PNG_PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT"}
@@ -94,10 +99,10 @@ def _png(data: bytes) -> Layout:
         length, kind = struct.unpack_from(">I4s", data, place)
         following = place + 12 + length
         ends = kind == b"IEND"
-        if kind == b"IDAT" and following > len(data):
-            raise ends_early(data, following + len(_PNG_END))
         if kind in _PNG_PIXEL_CHUNKS:
-            kept.append(data[place:following])
+            if following > len(data):
+                raise ends_early(data, following + len(_PNG_END))
+            kept.append(_checked(data[place:following], kind))
         elif kind == b"eXIf":
             orientation = exif_orientation(data[place + 8 : following - 4])
         elif kind == b"acTL":
@@ -107,6 +112,13 @@ def _png(data: bytes) -> Layout:
     return Layout(
         width, height, essential, orientation, frames, ends and place <= len(data), ends and place < len(data), depth
     )
+
+
+def _checked(chunk: bytes, kind: bytes) -> bytes:
+    """Compare a chunk with its checksum, which Pillow does not do for pixels."""
+    if zlib.crc32(memoryview(chunk)[4:-4]) != int.from_bytes(chunk[-4:], "big"):
+        raise ImageError("img_corrupt", f"the checksum of its {kind.decode()} chunk is wrong")
+    return chunk
 
 
 def _gif(data: bytes) -> Layout:

@@ -33,7 +33,7 @@ def fit_temperature(scores: NDArray[np.floating], truth: NDArray[np.integer]) ->
         raise OptionError(
             f"a temperature needs finite scores (n, c) with n truths, not {scores.shape} and {truth.shape}"
         )
-    spread = float(scores.std(axis=1, dtype=np.float64).max())
+    spread = float(np.ptp(scores, axis=1).max())
     if spread == 0:
         return 1.0
     loss = _Loss(scores, truth, smoothing=1 / (len(scores) + 2))

@@ -33,6 +33,8 @@ def look_alike_clusters(
     if vectors.ndim != 2 or column.shape != vectors.shape[:1]:
         raise OptionError(f"clusters need vectors (n, d) with n columns, not {vectors.shape} and {column.shape}")
     cluster_of = np.empty(len(vectors), dtype=np.int64)
+    if not len(vectors):
+        return cluster_of
     mean = vectors.mean(axis=0, dtype=np.float64)
     found = 0
     for category in np.unique(column):

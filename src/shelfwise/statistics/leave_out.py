@@ -23,7 +23,13 @@ from scipy.linalg import solve
 
 from shelfwise.errors import OptionError
 from shelfwise.statistics.ridge import Spectrum, spectral_sums
-from shelfwise.statistics.sufficient import BLOCK_BYTES, SufficientStatistics, row_weights
+from shelfwise.statistics.sufficient import (
+    BLOCK_BYTES,
+    SufficientStatistics,
+    category_columns,
+    category_sums,
+    row_weights,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,11 +65,11 @@ class Groups:
         sizes = np.sort(count[count > 0])
         return cls(order, sizes, np.cumsum(sizes) - sizes)
 
-    def blocks(self, rows_per_block: int) -> Iterator[NDArray[np.intp]]:
-        """Yield rows as (k, m): k groups of m rows each, k m at most `rows_per_block` unless k is 1."""
+    def blocks(self, row_bytes: int) -> Iterator[NDArray[np.intp]]:
+        """Yield rows as (k, m): k groups of m rows each, some BLOCK_BYTES with their (m, m) squares unless k is 1."""
         for size in np.unique(self.sizes):
             first, past = np.searchsorted(self.sizes, [size, size + 1])
-            step = max(rows_per_block // int(size), 1)
+            step = max(BLOCK_BYTES // (int(size) * (row_bytes + 8 * int(size))), 1)
             for group in range(first, past, step):
                 last = min(group + step, past) - 1
                 yield self.rows(group, last).reshape(-1, size)
@@ -107,16 +113,16 @@ class LeaveOut:
         group: ArrayLike | None = None,
         weight: ArrayLike | None = None,
     ) -> None:
-        self.column = np.asarray(column)
+        self.column = category_columns(column, len(x), statistics.categories)
         self._spectrum = spectrum
         self._x = x
-        self._group_of = np.unique(np.arange(len(x)) if group is None else group, return_inverse=True)[1]
+        self._group_of = _group_numbers(group, len(x))
         self._weight = row_weights(weight, len(x))
         self._groups = Groups.of(self._group_of)
         self._sums = spectral_sums(spectrum, statistics)
         self._counts = statistics.counts
         self._projected: NDArray[np.float64] | None = None
-        self._rows_per_block = max(BLOCK_BYTES // (8 * sum(self._sums.shape)), 1)
+        self._row_bytes = 8 * sum(self._sums.shape) + 8
         self._refuse_whole()
 
     def scores(self, penalty: float) -> Iterator[Block]:
@@ -127,7 +133,7 @@ class LeaveOut:
         nothing is left to know it by, see `known`.
         """
         whitening = self._whitening(penalty)
-        for rows in self._groups.blocks(self._rows_per_block):
+        for rows in self._groups.blocks(self._row_bytes):
             if rows.shape[1] <= LARGEST_SMALL_GROUP:
                 yield rows.ravel(), self._small_groups(whitening, rows)
             else:
@@ -136,7 +142,7 @@ class LeaveOut:
     @property
     def known(self) -> NDArray[np.bool_]:
         """Tell (n,) which rows have rows of their category outside their group: only those can be answered right."""
-        _, pair = np.unique(np.stack([self._group_of, self.column]), axis=1, return_inverse=True)
+        _, pair = np.unique(self._group_of * len(self._counts) + self.column, return_inverse=True)
         inside = np.bincount(pair, self._weight)[pair]
         return np.asarray(self._counts[self.column] - inside > _NOTHING * self._counts[self.column])
 
@@ -182,14 +188,14 @@ class LeaveOut:
 
     def _large_group(self, whitening: _Whitening, rows: NDArray[np.intp]) -> Iterator[Block]:
         """Yield the scores of one group left out, taking its rows off the head instead of solving among them."""
-        parts = [rows[start : start + self._rows_per_block] for start in range(0, len(rows), self._rows_per_block)]
+        parts = np.array_split(rows, -(-len(rows) * self._row_bytes // BLOCK_BYTES))
         left = np.eye(len(whitening.coefficients))
         coefficients = whitening.coefficients.copy()
         for part in parts:
             q = whitening.whiten(self._rotate(part))
-            weighted = q * self._weight[part][:, None]
-            left -= q.T @ weighted
-            np.subtract.at(coefficients.T, self.column[part], weighted)
+            left -= q.T @ (q * self._weight[part][:, None])
+            present, sums = category_sums(q, self.column[part], self._weight[part])
+            coefficients[:, present] -= sums.T
         coefficients = solve(left, coefficients, assume_a="pos", overwrite_a=True, check_finite=False)
         for part in parts:
             yield part, whitening.whiten(self._rotate(part)) @ coefficients
@@ -213,3 +219,10 @@ def left_out_scores(
 ) -> Iterator[Block]:
     """Yield (rows, scores) of all rows as `LeaveOut.scores` does; arguments and errors as for `LeaveOut`."""
     return LeaveOut(spectrum, statistics, x, column, group, weight).scores(penalty)
+
+
+def _group_numbers(group: ArrayLike | None, n: int) -> NDArray[np.intp]:
+    labels = np.arange(n) if group is None else np.asarray(group)
+    if labels.shape != (n,):
+        raise OptionError(f"groups of shape {labels.shape} for {n} rows")
+    return np.unique(labels, return_inverse=True)[1]

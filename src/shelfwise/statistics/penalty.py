@@ -43,9 +43,9 @@ def choose_penalty(
 ) -> PenaltyChoice:
     """Return the penalty of GRID whose left-out scores leave the least of the targets unexplained.
 
-    Arguments and errors as for `LeaveOut`. Judged on whole groups drawn at random until they hold SAMPLE_ROWS rows, on all where there are fewer; the heads
-    themselves have learned from every row. Rows whose category is known from their own group alone say nothing and are
-    not counted; raises OptionError when there are no others.
+    Arguments and errors as for `LeaveOut`. Judged on whole groups drawn at random (seeded) until they hold SAMPLE_ROWS
+    rows, on all where there are fewer; the heads themselves have learned from every row. Rows whose category stands in
+    their own group alone say nothing and are not counted; raises OptionError when there are no others.
     """
     sample = LeaveOut(spectrum, statistics, x, column, group, weight).sample(SAMPLE_ROWS, seed)
     known = sample.known

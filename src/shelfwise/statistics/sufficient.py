@@ -85,7 +85,7 @@ class SufficientStatistics:
         column_of: (c,) integers in [0, groups); several may meet in one (levels of the tree, merged categories), and a
         column that none goes to stays empty (new categories).
         """
-        target = _columns(column_of, self.categories, groups)
+        target = category_columns(column_of, self.categories, groups)
         indicator = csr_array((np.ones(len(target)), (target, np.arange(len(target)))), shape=(groups, len(target)))
         coarser = SufficientStatistics(self.d, groups)
         coarser.gram = self.gram.copy()
@@ -119,7 +119,7 @@ class SufficientStatistics:
         if not np.isfinite(rows).all():
             bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
             raise OptionError(f"{len(bad)} rows hold NaN or infinity, the first is row {bad[0]}")
-        return rows, _columns(column, len(rows), self.categories), row_weights(weight, len(rows))
+        return rows, category_columns(column, len(rows), self.categories), row_weights(weight, len(rows))
 
     def _accumulate(
         self, x: NDArray[np.floating], column: NDArray[np.intp], weight: NDArray[np.float64], *, sign: int
@@ -128,8 +128,8 @@ class SufficientStatistics:
         for start in range(0, len(x), step):
             part = slice(start, start + step)
             rows = x[part].astype(np.float64)
-            present, place = np.unique(column[part], return_inverse=True)
-            self.sums[:, present] += sign * _sums_by_place(rows, place, weight[part], len(present)).T
+            present, sums = category_sums(rows, column[part], weight[part])
+            self.sums[:, present] += sign * sums.T
             rows *= np.sqrt(weight[part])[:, None]
             self.gram += sign * (rows.T @ rows)
         self.counts += sign * np.bincount(column, weight, self.categories)
@@ -143,7 +143,8 @@ def row_weights(weight: ArrayLike | None, n: int) -> NDArray[np.float64]:
     return weights
 
 
-def _columns(column: ArrayLike, n: int, categories: int) -> NDArray[np.intp]:
+def category_columns(column: ArrayLike, n: int, categories: int) -> NDArray[np.intp]:
+    """Return category columns (n,) as indices; raises OptionError unless they are integers in [0, categories)."""
     columns = np.asarray(column)
     if columns.shape != (n,) or (n and columns.dtype.kind not in "iu"):
         raise OptionError(f"category columns of shape {columns.shape}, {columns.dtype} where {n} integers are needed")
@@ -154,9 +155,10 @@ def _columns(column: ArrayLike, n: int, categories: int) -> NDArray[np.intp]:
     return columns.astype(np.intp)
 
 
-def _sums_by_place(
-    rows: NDArray[np.float64], place: NDArray[np.intp], weight: NDArray[np.float64], places: int
-) -> NDArray[np.float64]:
-    """Sum weighted rows by place: (places, d)."""
-    indicator = csr_array((weight, (place, np.arange(len(rows)))), shape=(places, len(rows)))
-    return np.asarray(indicator @ rows)
+def category_sums(
+    x: NDArray[np.float64], column: NDArray[np.intp], weight: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the columns that occur, (u,), and for each the weighted sum of its rows: (u, d)."""
+    present, place = np.unique(column, return_inverse=True)
+    indicator = csr_array((weight, (place, np.arange(len(x)))), shape=(len(present), len(x)))
+    return present, np.asarray(indicator @ x)

@@ -56,12 +56,14 @@ class Estimates:
     """What to expect of a head.
 
     figures: by how they were held out (`leave_one_out`, `leave_look_alikes_out`, `validation`), JSON values without
-    intervals; temperature_from: which of them the temperature was fitted on.
+    intervals; temperature_from: which of them the temperature was fitted on; left_out: the answers behind the first,
+    in the order of the products.
     """
 
     temperature: float
     temperature_from: str
     figures: dict[str, dict[str, Any]]
+    left_out: Answers
     notes: list[str] = field(default_factory=list)
 
 
@@ -87,33 +89,46 @@ def estimate(
     validation split. Validation products of categories that the head does not know are left aside.
     """
     column = columns.of(data.categories)
-    temperature, source, notes = _temperature(learned.held_out(groups.look_alike), column), "leave_look_alikes_out", []
-    left_out = _answers(learned.held_out(groups.product), temperature, data.product_ids, column, columns)
+    ways = {"leave_one_out": groups.product, "leave_look_alikes_out": groups.look_alike}
+    known = {way: rows_known_from_others(group, column) for way, group in ways.items()}
+
+    def answers(way: str, temperature: float) -> Answers:
+        return _answers(learned.held_out(ways[way]), temperature, data.product_ids, column, columns)
+
+    source, notes = "leave_look_alikes_out", []
+    temperature = _temperature(learned.held_out(groups.look_alike), column, known[source])
     checked = _validation_scores(learned, columns, validation) if validation is not None else None
     if checked is not None:
-        answers = _answers(iter([checked.block]), temperature, checked.product_ids, checked.column, columns)
-        seen, told = score(left_out, resamples=0), score(answers, resamples=0)
+        seen = score(answers("leave_one_out", temperature).take(known["leave_one_out"]), resamples=0)
+        told = score(checked.answers(temperature, columns), resamples=0)
         if _disagree(seen, told):
-            temperature, source = _temperature(iter([checked.block]), checked.column), "validation"
+            source = "validation"
+            temperature = fit_temperature(checked.scores, checked.column)
             notes.append(NOT_INDEPENDENT.format(left_out=_top1(seen), validation=_top1(told)))
-    figures = {
-        "leave_one_out": _figures(learned.held_out(groups.product), temperature, data.product_ids, column, columns),
-        "leave_look_alikes_out": _figures(
-            learned.held_out(groups.look_alike), temperature, data.product_ids, column, columns
-        ),
-    }
+    left_out = answers("leave_one_out", temperature)
+    judged = {"leave_one_out": left_out.take(known["leave_one_out"])}
+    judged["leave_look_alikes_out"] = answers("leave_look_alikes_out", temperature).take(known["leave_look_alikes_out"])
     if checked is not None:
-        figures["validation"] = _figures(
-            iter([checked.block]), temperature, checked.product_ids, checked.column, columns
-        )
-    return Estimates(temperature, source, figures, notes)
+        judged["validation"] = checked.answers(temperature, columns)
+    figures = {name: score(found, resamples=0).to_dict() for name, found in judged.items()}
+    return Estimates(temperature, source, figures, left_out, notes)
+
+
+def rows_known_from_others(group: NDArray[np.int64], column: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Tell (n,) which rows have rows of their category outside their group: no head could answer the others right."""
+    _, pair, inside = np.unique(np.stack([group, column]), axis=1, return_inverse=True, return_counts=True)
+    return np.asarray(np.bincount(column)[column] > inside[pair])
 
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
     product_ids: NDArray[np.object_]
     column: NDArray[np.int32]
-    block: tuple[NDArray[np.intp], NDArray[np.floating[Any]]]
+    scores: NDArray[np.floating[Any]]
+
+    def answers(self, temperature: float, columns: Columns) -> Answers:
+        block = iter([(np.arange(len(self.column)), self.scores)])
+        return _answers(block, temperature, self.product_ids, self.column, columns)
 
 
 def _validation_scores(learned: Learned, columns: Columns, validation: ProductFeatures) -> _Checked | None:
@@ -121,16 +136,16 @@ def _validation_scores(learned: Learned, columns: Columns, validation: ProductFe
     known = np.flatnonzero(column >= 0)
     if not len(known):
         return None
-    scores = learned.head.scores(validation.x[known])
-    return _Checked(validation.product_ids[known], column[known], (np.arange(len(known)), scores))
+    return _Checked(validation.product_ids[known], column[known], learned.head.scores(validation.x[known]))
 
 
-def _temperature(blocks: Blocks, column: NDArray[np.int32]) -> float:
+def _temperature(blocks: Blocks, column: NDArray[np.int32], known: NDArray[np.bool_]) -> float:
     rows: list[NDArray[np.intp]] = []
     scores: list[NDArray[np.floating[Any]]] = []
     for block_rows, block_scores in blocks:
-        rows.append(block_rows)
-        scores.append(block_scores)
+        counted = known[block_rows]
+        rows.append(block_rows[counted])
+        scores.append(block_scores[counted].astype(np.float32))
         if sum(map(len, rows)) >= _TEMPERATURE_ROWS:
             break
     return fit_temperature(np.concatenate(scores), column[np.concatenate(rows)])
@@ -139,18 +154,13 @@ def _temperature(blocks: Blocks, column: NDArray[np.int32]) -> float:
 def _answers(
     blocks: Blocks, temperature: float, product_ids: NDArray[np.object_], column: NDArray[np.int32], columns: Columns
 ) -> Answers:
-    parts = []
+    rows_of_parts, parts = [], []
     for rows, scores in blocks:
+        rows_of_parts.append(rows)
         probabilities = np.asarray(softmax(scores, temperature), dtype=np.float32)
         ids = product_ids[rows].astype(np.str_)
         parts.append(Answers.from_probabilities(ids, column[rows], probabilities, columns.categories, columns.taxonomy))
-    return Answers.concatenate(parts)
-
-
-def _figures(
-    blocks: Blocks, temperature: float, product_ids: NDArray[np.object_], column: NDArray[np.int32], columns: Columns
-) -> dict[str, Any]:
-    return score(_answers(blocks, temperature, product_ids, column, columns), resamples=0).to_dict()
+    return Answers.concatenate(parts).take(np.argsort(np.concatenate(rows_of_parts)))
 
 
 def _top1(scores: Scores) -> float:

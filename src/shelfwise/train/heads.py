@@ -33,7 +33,7 @@ class Learned:
 
 
 def learn_ridge(x: NDArray[np.float32], column: NDArray[np.int32], groups: NDArray[np.int64]) -> Learned:
-    """Learn a ridge head; its penalty is the one with the least log-loss when each of `groups` is left out.
+    """Learn a ridge head; its penalty is the one that leaves least unexplained when each of `groups` is left out.
 
     x: (n, d); column, groups: (n,). One eigendecomposition, of the smaller of the d x d and n x n matrices.
     """
@@ -46,7 +46,7 @@ def learn_ridge(x: NDArray[np.float32], column: NDArray[np.int32], groups: NDArr
     def held_out(left_out: NDArray[np.int64]) -> Blocks:
         return left_out_scores(spectrum, statistics, choice.penalty, x, column, left_out)
 
-    facts = {"penalty": choice.penalty, "log_loss_by_penalty": {f"{p:.3g}": v for p, v in choice.log_losses.items()}}
+    facts = {"penalty": choice.penalty, "unexplained_by_penalty": {f"{p:.3g}": v for p, v in choice.unexplained.items()}}
     return Learned(fit(spectrum, statistics, choice.penalty), facts, "closed form", held_out)
 
 

@@ -13,6 +13,7 @@ from shelfwise.backbones import FeatureLayout
 from shelfwise.backbones.graphs import weights_file
 from shelfwise.backbones.products import ProductFeatures, embedded_layout, read_products
 from shelfwise.bundle import Bundle
+from shelfwise.bundle.left_out import answers_to_parquet
 from shelfwise.catalog import Catalog
 from shelfwise.errors import BundleError, CatalogError
 from shelfwise.options import TrainOptions
@@ -67,8 +68,10 @@ def train(
         advance(1)
         facts = _facts(opened, options, data, learned, estimates) | {"seconds": round(seconds, 3)}
         bundle = Bundle(
-            layout, opened.taxonomy, columns.categories, learned.head, estimates.temperature, facts, weights=_weights(layout)
-        )
+            layout=layout, taxonomy=opened.taxonomy, categories=columns.categories, head=learned.head,
+            temperature=estimates.temperature, facts=facts, weights=_weights(layout),
+            left_out_table=answers_to_parquet(estimates.left_out),
+        )  # fmt: skip
         bundle_id = bundle.with_golden(golden_pictures()).save(to)
         advance(1)
     return TrainSummary(str(to), bundle_id, facts)

@@ -1,0 +1,126 @@
+"""The files of a bundle: a folder or one .zip with fixed member names, each with its sha256 in the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from shelfwise.errors import BundleError
+from shelfwise.files import sync_folder, write_bytes
+
+MANIFEST = "MANIFEST.json"
+REQUIRED = frozenset({"bundle.json", "head.safetensors", "golden.safetensors", "left_out.parquet"})
+_SIZE_LIMIT, _MEMBER_LIMIT = 2 * 2**30, 256
+
+
+def write_members(path: Path, members: dict[str, bytes]) -> str:
+    """Write a folder, or one file for a name ending in .zip, in one step; return the bundle's id.
+
+    Raises BundleError when `path` exists.
+    """
+    if path.exists():
+        raise BundleError(str(path), "exists already: choose another name with --to, or remove it first")
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(members.items())}
+    manifest = json.dumps(digests, indent=1).encode()
+    everything = members | {MANIFEST: manifest}
+    if path.suffix == ".zip":
+        write_bytes(path, _zipped(everything))
+        return bundle_id(manifest)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+    try:
+        part.chmod(0o755)
+        for name, data in everything.items():
+            write_bytes(part / name, data)
+        part.rename(path)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    sync_folder(path.parent)
+    return bundle_id(manifest)
+
+
+def read_members(path: Path) -> tuple[dict[str, bytes], str]:
+    """Read all files of a bundle and its id; raises BundleError for any that is strange, missing or changed."""
+    members = _read_folder(path) if path.is_dir() else _read_zip(path)
+    manifest = members.pop(MANIFEST)
+    digests = read_json(MANIFEST, manifest)
+    for name in sorted(set(digests) ^ set(members)):
+        raise BundleError(name, "is not in the manifest" if name in members else "is missing")
+    for name, data in members.items():
+        if hashlib.sha256(data).hexdigest() != digests[name]:
+            raise BundleError(name, "sha256 differs from the manifest")
+    return members, bundle_id(manifest)
+
+
+def read_json(name: str, data: bytes) -> dict[str, Any]:
+    """Parse a JSON object; raises BundleError for anything else."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(name, f"is not JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise BundleError(name, "is not a JSON object")
+    return value
+
+
+def bundle_id(manifest: bytes) -> str:
+    """Return the short name of a bundle's exact content."""
+    return hashlib.sha256(manifest).hexdigest()[:16]
+
+
+def _read_folder(path: Path) -> dict[str, bytes]:
+    files = [file for file in path.rglob("*") if file.is_symlink() or not file.is_dir()]
+    sizes = {file.relative_to(path).as_posix(): file.lstat().st_size for file in files}
+    _check_listing(list(sizes), sum(sizes.values()))
+    for file in files:
+        if file.is_symlink() or not file.is_file():
+            raise BundleError(file.name, "is a link or a device")
+    return {name: (path / name).read_bytes() for name in sizes}
+
+
+def _read_zip(path: Path) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            _check_listing([entry.filename for entry in entries], sum(entry.file_size for entry in entries))
+            return {entry.filename: archive.read(entry) for entry in entries}
+    except FileNotFoundError:
+        raise BundleError(str(path), "does not exist: make one with  shelfwise train CATALOG --to NAME.bundle") from None
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+        raise BundleError(str(path), f"is neither a bundle folder nor a .zip of one ({error})") from error
+
+
+def _check_listing(names: list[str], size_bytes: int) -> None:
+    def allowed(name: str) -> bool:
+        folder, _, leaf = name.rpartition("/")
+        if folder == "golden":
+            return leaf.isdigit()
+        if folder == "backbones":
+            return leaf.endswith(".onnx") and ".." not in leaf
+        return name in REQUIRED | {MANIFEST}
+
+    strange = [name for name in names if not allowed(name)]
+    if strange:
+        raise BundleError(strange[0], "is no part of a bundle")
+    missing = sorted((REQUIRED | {MANIFEST}) - set(names))
+    if missing:
+        raise BundleError(missing[0], "is missing")
+    if len(set(names)) < len(names):
+        raise BundleError(names[0], "a member name occurs twice")
+    if size_bytes > _SIZE_LIMIT or len(names) > _MEMBER_LIMIT:
+        raise BundleError(names[0], f"{len(names)} files of {size_bytes} bytes, the limit is {_MEMBER_LIMIT} and {_SIZE_LIMIT}")
+
+
+def _zipped(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in sorted(members.items()):
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+    return buffer.getvalue()

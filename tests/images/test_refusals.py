@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import io
+import json
+import struct
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_files import drawn, encoded, encodings, image, jpeg, png
+from PIL import Image
+
+from shelfwise.errors import ImageError
+from shelfwise.images import pillow
+from shelfwise.images.decode import IMPORT_LIMITS, SERVER_LIMITS, Limits, decode
+
+
+def refusal(data: bytes, limits: Limits = IMPORT_LIMITS) -> ImageError:
+    with pytest.raises(ImageError) as caught:
+        decode(data, limits=limits)
+    return caught.value
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff"])
+def test_a_file_of_no_or_one_byte_is_empty(data: bytes) -> None:
+    assert refusal(data).code == "img_empty"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"<!doctype html><title>Not found</title>", "looks like HTML page (starts `<!doctype html>"),
+        (b"\xef\xbb\xbf\r\n <HTML><body>", "looks like HTML page (starts `<HTML>"),
+        (b"<!-- 404 --><html>", "looks like HTML page"),
+        (b'<?xml version="1.0"?><svg width="9">', "looks like SVG drawing"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "convert it to PNG first"),
+        (b'{"error": "not found"}', "looks like JSON"),
+        (b"404: no such picture", "looks like text (starts `404: no such pic`)"),
+        (b"%PDF-1.7\n%\xe2\xe3", "looks like PDF document"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0", "looks like PostScript file"),
+        (
+            b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic",
+            "looks like HEIC picture, which is not accepted: convert",
+        ),
+        (b"8BPS\x00\x01", "looks like Photoshop file"),
+        (b"\x00\x00\x01\x00\x01\x00", "looks like Windows icon"),
+        (b"SIMPLE  =                    T", "looks like FITS picture"),
+        (b"PK\x03\x04\x14\x00", "looks like ZIP archive"),
+        (bytes(100), "starts with the bytes 00 00 00 00 00 00 00 00"),
+    ],
+)
+def test_what_is_not_a_picture_is_refused_by_what_it_looks_like(data: bytes, words: str) -> None:
+    error = refusal(data)
+    assert error.code == "img_format" and words in error.detail
+
+
+@pytest.mark.parametrize("kind", ["ICO", "PPM", "TGA", "PCX", "EPS", "PDF", "JPEG2000", "DDS"])
+def test_formats_outside_the_list_are_refused_though_pillow_opens_them(kind: str) -> None:
+    data = encoded(image(64, 64), kind)
+    error = refusal(data)
+    assert error.code == "img_format"
+    if kind != "PDF":
+        with Image.open(io.BytesIO(data)) as opened:
+            assert opened.size == (64, 64)
+
+
+def test_an_avif_whose_main_brand_is_general_is_still_an_avif() -> None:
+    data = encodings()["avif"]
+    assert data[8:12] == b"avif"
+    assert decode(data[:8] + b"mif1" + data[12:]).format == "AVIF"
+
+
+@pytest.mark.parametrize("name", encodings())
+def test_half_a_file_is_refused(name: str) -> None:
+    data = encodings()[name]
+    if name == "animated gif":
+        data = data[: len(data) // 3]
+    error = refusal(data[: len(data) // 2])
+    assert error.code in ("img_truncated", "img_corrupt")
+    if name in ("jpeg", "progressive", "png", "palette png", "webp", "gif", "bmp"):
+        assert error.code == "img_truncated" and "ends early" in error.detail
+
+
+def test_a_cut_png_and_webp_say_how_many_bytes_are_there_and_should_be() -> None:
+    for name in ("png", "webp"):
+        data = encodings()[name]
+        assert refusal(data[:-100]).detail == f"ends early, {len(data) - 100} bytes of {len(data)}"
+
+
+def test_damaged_pixels_that_the_decoder_notices_are_refused_in_its_words() -> None:
+    data = bytearray(encodings()["png"])
+    data[data.index(b"IDAT") + 40] ^= 0x55
+    assert refusal(bytes(data)).code == "img_corrupt"
+    whole = jpeg(drawn(200, 200))
+    middle = len(whole) // 2
+    error = refusal(whole[:middle] + b"\xff\xc4\x00\x08damage" + whole[middle:])
+    assert error.code in ("img_corrupt", "img_truncated") and error.detail
+
+
+@pytest.mark.parametrize("samples", [np.linspace(0, 1, 100, dtype=np.float32), np.arange(100, dtype=np.int32) * 1000])
+def test_samples_without_a_defined_range_are_refused(samples: np.ndarray) -> None:
+    error = refusal(encoded(Image.fromarray(samples.reshape(10, 10)), "TIFF"))
+    assert error.code == "img_depth" and "no defined range" in error.detail
+
+
+def test_colors_that_pillow_cannot_convert_are_refused() -> None:
+    assert refusal(encoded(Image.new("LAB", (8, 8)), "TIFF")).code == "img_format"
+
+
+def test_a_fully_transparent_picture_is_refused() -> None:
+    for kind in ("PNG", "WEBP"):
+        assert refusal(encoded(Image.new("RGBA", (8, 8), (9, 9, 9, 0)), kind)).code == "img_transparent"
+    assert decode(encoded(Image.new("RGBA", (8, 8), (9, 9, 9, 1)), "PNG")).notes == ("alpha_white", "img_blank")
+
+
+def test_a_file_of_too_many_bytes_is_refused_before_it_is_looked_at() -> None:
+    error = refusal(bytes(1001), Limits(size_bytes=1000, pixels=10**6))
+    assert error.code == "img_too_large" and error.detail == "1,001 bytes, limit 1,000"
+    assert refusal(bytes(1000), Limits(size_bytes=1000, pixels=10**6)).code == "img_format"
+
+
+def test_limits_are_those_of_the_table() -> None:
+    assert (SERVER_LIMITS.size_bytes, SERVER_LIMITS.pixels) == (10 * 2**20, 25_000_000)
+    assert (IMPORT_LIMITS.size_bytes, IMPORT_LIMITS.pixels) == (50 * 2**20, 50_000_000)
+    assert IMPORT_LIMITS.side_px == SERVER_LIMITS.side_px == 16_384
+    assert IMPORT_LIMITS.aspect == SERVER_LIMITS.aspect == 50
+
+
+@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "gif", "bmp", "tiff", "avif"])
+def test_a_picture_at_its_limits_is_accepted_and_one_beyond_is_not(name: str) -> None:
+    data = encodings()[name]
+    assert decode(data, limits=Limits(2**20, pixels=96 * 64, side_px=96, aspect=2)).width == 96
+    assert refusal(data, Limits(2**20, pixels=96 * 64 - 1)).code == "img_too_large"
+    assert refusal(data, Limits(2**20, pixels=10**6, side_px=95)).code == "img_shape"
+    assert refusal(data, Limits(2**20, pixels=10**6, aspect=1)).code == "img_shape"
+
+
+def jpeg_header(width: int, height: int) -> bytes:
+    whole = jpeg(drawn(16, 16))
+    place = whole.index(b"\xff\xc0") + 5
+    return whole[:place] + struct.pack(">HH", height, width) + whole[place + 4 :]
+
+
+def bmp_header(width: int, height: int) -> bytes:
+    whole = encoded(image(4, 4), "BMP")
+    return whole[:18] + struct.pack("<ii", width, height) + whole[26:]
+
+
+def tiff_header(width: int, height: int) -> bytes:
+    entries = [(256, 4, width), (257, 4, height), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8), (278, 4, height)]
+    entries += [(279, 4, 100)]
+    directory = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + directory + bytes(104)
+
+
+def vp8x_header(width: int, height: int) -> bytes:
+    canvas = b"\x10\x00\x00\x00" + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8X" + struct.pack("<I", 10) + canvas
+
+
+BOMBS = {
+    "png": png(60_000, 60_000, b"\x00"),
+    "png at Pillow's limit": png(13_377, 13_377, b"\x00"),
+    "png at Pillow's warning": png(9_000, 10_000, b"\x00"),
+    "jpeg": jpeg_header(13_377, 13_377),
+    "gif": b"GIF89a" + struct.pack("<HHBBB", 65_535, 65_535, 0, 0, 0) + b";",
+    "gif frame": b"GIF89a" + struct.pack("<HHBBBBHHHHBH", 9, 9, 0, 0, 0, 0x2C, 0, 0, 65_535, 65_535, 0, 2),
+    "webp": vp8x_header(16_383, 16_383),
+    "bmp": bmp_header(30_000, 30_000),
+    "bmp at Pillow's warning": bmp_header(9_000, 10_000),
+    "tiff": tiff_header(30_000, 30_000),
+    "tiff at Pillow's warning": tiff_header(9_000, 10_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_refused_from_its_header(name: str) -> None:
+    error = refusal(BOMBS[name])
+    assert error.code == "img_too_large", error
+    assert "MP" in error.detail
+
+
+def test_the_message_of_a_bomb_gives_its_size_and_the_limit() -> None:
+    assert refusal(BOMBS["png at Pillow's limit"], SERVER_LIMITS).detail == "13377x13377 = 179 MP, limit 25 MP"
+
+
+_MEASURE = r"""
+import json, re, sys, time
+from pathlib import Path
+from shelfwise.errors import ImageError
+from shelfwise.images.decode import Limits, decode
+results = {}
+def peak_kb():
+    return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+wide = Limits(10**9, 10**10, 10**6)
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    data, before, start = path.read_bytes(), peak_kb(), time.process_time()
+    try:
+        decode(data, **({"limits": wide} if path.name.startswith("zz") else {}))
+        code = "decoded"
+    except ImageError as error:
+        code = error.code
+    results[path.name] = (code, (peak_kb() - before) / 1024, time.process_time() - start)
+print(json.dumps(results))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+def test_a_bomb_costs_neither_memory_nor_time(tmp_path: Path) -> None:
+    for name, data in BOMBS.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "zz control").write_bytes(encoded(Image.new("RGB", (6000, 5000), "red"), "PNG", compress_level=1))
+    run = [sys.executable, "-c", _MEASURE, str(tmp_path)]
+    results = json.loads(subprocess.run(run, capture_output=True, check=True, text=True, timeout=60).stdout)
+    assert results.pop("zz control")[1] > 80, "the measure does not see the pixels of a decoded picture"
+    for name, (code, grown_mb, seconds) in results.items():
+        assert code == "img_too_large" and grown_mb < 20 and seconds < 0.2, (name, code, grown_mb, seconds)
+
+
+def test_a_long_thin_picture_is_refused() -> None:
+    assert refusal(png(1, 51, b"\x00\x01\x02\x03" * 51)).code == "img_shape"
+    assert decode(png(1, 50, b"\x00\x01\x02\x03" * 50)).height == 50
+    assert refusal(png(1, 20_000, b"\x00\x01\x02\x03" * 20_000)).code == "img_shape"
+
+
+@pytest.mark.parametrize("side", [(0, 10), (10, 0)])
+def test_a_picture_without_a_side_is_corrupt(side: tuple[int, int]) -> None:
+    assert refusal(png(*side, b"\x00")).code == "img_corrupt"
+
+
+def test_warnings_of_pillow_stay_inside_and_those_of_others_do_not() -> None:
+    with pillow.quiet(), warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        warnings.warn("of the caller", stacklevel=1)
+    assert len(heard) == 1
+    noisy = BOMBS["tiff at Pillow's warning"]
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        Image.open(io.BytesIO(noisy)).close()
+        assert [warning.category for warning in heard] == [Image.DecompressionBombWarning]
+        heard.clear()
+        refusal(noisy)
+        assert not heard
+        warnings.warn("afterwards", stacklevel=1)
+        assert len(heard) == 1
+
+
+def test_running_out_of_memory_is_a_refusal_and_an_interrupt_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raising(error: BaseException):
+        def opened(*_: object) -> None:
+            raise error
+
+        return opened
+
+    monkeypatch.setattr(pillow, "open_header", raising(MemoryError()))
+    assert refusal(encodings()["png"]).code == "img_memory"
+    monkeypatch.setattr(pillow, "open_header", raising(RuntimeError("odd  \n words")))
+    assert refusal(encodings()["png"]).detail == "odd words"
+    monkeypatch.setattr(pillow, "open_header", raising(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        decode(encodings()["png"])
+
+
+def test_a_wrong_checksum_of_pixels_is_refused() -> None:
+    rows = b"".join(b"\x00" + row.tobytes() for row in drawn(8, 8))
+    good = png(8, 8, rows)
+    place = good.index(b"IEND") - 5
+    assert decode(good).width == 8
+    error = refusal(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
+    assert error.code == "img_corrupt" and error.detail == "the checksum of its IDAT chunk is wrong"
