@@ -10,11 +10,14 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from shelfwise.errors import BackboneError, OptionError
 
 Precision = Literal["fp32", "int8"]
+Source = Literal["package", "hub", "file"]
+Pool = Literal["none", "first", "mean", "map"]
+SIDES_PX = range(32, 1025)
 
 # Named sets of backbones. Source: docs/experiments.md, entries on the default, the fast and the best preset.
 PRESETS = {"fast": "lite0", "default": "lite0+lite1+lite2", "best": "lite0@320:2+lite2@340:2"}
@@ -32,7 +35,7 @@ class BackboneCard:
 
     name: str
     title: str
-    source: Literal["package", "hub", "file"]
+    source: Source
     file: str
     sha256: str
     license: str
@@ -45,7 +48,7 @@ class BackboneCard:
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
     output: str = "vector"
-    pool: Literal["none", "first", "mean", "map"] = "none"
+    pool: Pool = "none"
     int8_cost_points: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -56,13 +59,36 @@ class BackboneCard:
         missing = sorted(n for n, f in fields.items() if f.default is f.default_factory is dataclasses.MISSING and n not in values)
         if unknown or missing:
             raise BackboneError(f"card {values.get('name', '?')}: unknown fields {unknown}, missing fields {missing}")
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", values["name"]):
-            raise BackboneError(f"card {values['name']!r}: a name is made of letters, digits, dots, dashes and underscores")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        card = cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        card._check()
+        return card
+
+    def _check(self) -> None:
+        """Refuse values that cannot be; names and digests become parts of file names."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", str(self.name)):
+            raise BackboneError(f"card {self.name!r}: a name is made of letters, digits, dots, dashes and underscores")
+        widths = self.widths if isinstance(self.widths, tuple) else ()
+        problems = {
+            "source: package, hub or file is needed": self.source not in get_args(Source),
+            "pool: none, first, mean or map is needed": self.pool not in get_args(Pool),
+            "sha256: 64 hex digits are needed": not re.fullmatch(r"[0-9a-f]{64}", str(self.sha256)),
+            "widths: whole numbers are needed": not widths or not all(type(w) is int and w > 0 for w in widths),
+            "widths: only the packaged backbones have stages": self.source != "package" and len(widths) > 1,
+            "side_px: 32 to 1024 is needed": type(self.side_px) is not int or self.side_px not in SIDES_PX,
+            "mean: three numbers are needed": not _is_color(self.mean),
+            "std: three numbers are needed, none of them 0": not _is_color(self.std) or 0 in self.std,
+        }
+        wrong = [problem for problem, is_there in problems.items() if is_there]
+        if wrong:
+            raise BackboneError(f"card {self.name}: {'; '.join(wrong)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the card as JSON values."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(self).items()}
+
+
+def _is_color(values: object) -> bool:
+    return isinstance(values, tuple) and len(values) == 3 and all(type(v) in (int, float) for v in values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +134,12 @@ class BackboneSpec:
             if known is None or known.sha256 != card.sha256:
                 raise BackboneError(f"{card.name}: this shelfwise brings no such weights")
             card = known
-        return cls(card, int(values["side_px"]), int(values["stages"]), values["precision"])
+        spec = cls(card, int(values["side_px"]), int(values["stages"]), values["precision"])
+        if spec.precision not in get_args(Precision) or (spec.precision == "int8" and card.source != "package"):
+            raise BackboneError(f"{card.name}: the precision {spec.precision!r} is not to be had")
+        if spec.side_px not in SIDES_PX or spec.stages not in range(len(card.widths)):
+            raise BackboneError(f"{card.name}: no such side ({spec.side_px}) or number of stages ({spec.stages})")
+        return spec
 
 
 @cache
@@ -139,17 +170,20 @@ def find_card(name: str) -> BackboneCard:
 
 def _read_card(path: Path) -> BackboneCard:
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError:
         raise BackboneError(
             f"{path} is missing: an .onnx file needs a card beside it, so that nothing is guessed. It holds\n"
             'title, license, sha256 (text), side_px, widths = [d], mean = [r, g, b], std = [r, g, b], output = "its name",\n'
             'pool = "none" (n, d) | "first" or "mean" of tokens (n, t, d) | "map" (n, d, h, w)'
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # no TOML, or no UTF-8
         raise BackboneError(f"{path}: {error}") from None
     defaults = {"name": path.stem, "source": "file", "file": str(path.with_suffix(".onnx").absolute())}
-    return BackboneCard.from_dict(defaults | values)
+    card = BackboneCard.from_dict(defaults | values)
+    if card.source == "package":  # no file may name packages to import
+        raise BackboneError(f"{path}: a card of your own has the source file or hub")
+    return card
 
 
 _SPEC = re.compile(r"(?P<name>.+?)(@(?P<side>\d+))?(:(?P<stages>\d+))?")
@@ -162,7 +196,7 @@ def parse_spec(text: str) -> BackboneSpec:
         raise OptionError(f"{text!r} names no backbone: write NAME, NAME@SIDE or NAME@SIDE:STAGES")
     card = find_card(match["name"])
     side_px, stages = int(match["side"] or card.side_px), int(match["stages"] or 0)
-    if not 32 <= side_px <= 1024:
+    if side_px not in SIDES_PX:
         raise OptionError(f"{text}: a side of {side_px} px is out of range (32 to 1024)")
     if stages >= len(card.widths):
         raise OptionError(f"{text}: {card.name} offers {len(card.widths) - 1} stages beside its head")

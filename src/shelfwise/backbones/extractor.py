@@ -27,10 +27,11 @@ class Extractor:
         options.log_severity_level = 3
         graph = graph_file(spec, embedded).read_bytes()
         self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._input, self._output = self._session.get_inputs()[0].name, self._session.get_outputs()[0].name
 
     def vectors(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Compute raw vectors (n, d) of prepared photos (n, side, side, 3)."""
-        vectors: NDArray[np.float32] = self._session.run(["vector"], {"pixels": pixels})[0]
+        vectors: NDArray[np.float32] = self._session.run([self._output], {self._input: pixels})[0]
         return vectors
 
     def vectors_of(self, pictures: list[bytes]) -> NDArray[np.float32]:

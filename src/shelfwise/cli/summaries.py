@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from shelfwise.predict import Prediction
     from shelfwise.train import TrainSummary
 
-_console = Console(highlight=False, soft_wrap=True)
+# A pipe has no width: give tables room there, so that nothing is wrapped.
+_console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -12,9 +12,12 @@ from shelfwise.backbones.products import ProductFeatures, read_products
 from shelfwise.bundle import Bundle
 from shelfwise.catalog import Catalog
 from shelfwise.errors import LabelMismatchError
+from shelfwise.evaluate.page import report_page
 from shelfwise.files import write_bytes, write_json
 from shelfwise.metrics.answers import Answers
-from shelfwise.metrics.classification import score
+from shelfwise.metrics.classification import Scores, score
+from shelfwise.metrics.confusion import confusion
+from shelfwise.metrics.permutation import permuted_labels
 from shelfwise.options import EvaluateOptions
 from shelfwise.progress import SILENT, Progress
 
@@ -45,25 +48,28 @@ def evaluate(
 ) -> EvaluateSummary:
     """Score a bundle on a split of a catalog; with `to`, write `index.html` and `metrics.json` there.
 
-    Raises LabelMismatchError when the split holds categories that the bundle does not know or knows by other names.
+    Raises LabelMismatchError when the split holds categories that the bundle does not know or knows by other names, and
+    when the answers look right but for a permutation of the labels.
     """
     options = options or EvaluateOptions()
     loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
     opened = Catalog(catalog)
-    with progress.task(f"evaluate {options.split}", None if to is None else 3) as advance:
+    with progress.task(f"evaluate {options.split}", 3) as advance:
         data = read_products(opened, loaded.layout, [options.split])
         answers = _answers(loaded, opened, data, options)
         advance(1)
-        metrics = _metrics(loaded, opened, data, answers, options)
+        permuted = permuted_labels(confusion(answers))
+        if permuted is not None:
+            raise LabelMismatchError(permuted.message())
+        scores = score(answers, seed=options.seed)
+        metrics = _metrics(loaded, opened, data, scores, options)
         advance(1)
-        if to is None:
-            return EvaluateSummary(metrics, None)
-        from shelfwise.evaluate.page import report_page
-
-        write_json(Path(to) / "metrics.json", metrics)
-        write_bytes(Path(to) / "index.html", report_page(loaded, opened, data, answers, metrics).encode())
+        if to is not None:
+            page = report_page(loaded, opened, data, answers, scores, options)
+            write_json(Path(to) / "metrics.json", metrics)
+            write_bytes(Path(to) / "index.html", page.encode())
         advance(1)
-    return EvaluateSummary(metrics, str(Path(to) / "index.html"))
+    return EvaluateSummary(metrics, None if to is None else str(Path(to) / "index.html"))
 
 
 def _answers(bundle: Bundle, catalog: Catalog, data: ProductFeatures, options: EvaluateOptions) -> Answers:
@@ -113,13 +119,12 @@ def _listing(categories: tuple[str, ...] | list[str]) -> str:
 
 
 def _metrics(
-    bundle: Bundle, catalog: Catalog, data: ProductFeatures, answers: Answers, options: EvaluateOptions
+    bundle: Bundle, catalog: Catalog, data: ProductFeatures, scores: Scores, options: EvaluateOptions
 ) -> dict[str, Any]:
-    """Score the answers and put the leave-one-out estimates beside them."""
-    figures = score(answers, seed=options.seed).to_dict()
-    estimates = bundle.facts["estimates"]
-    for name, held_out in (("leave_one_out", "leave_one_out"), ("leave_look_alikes_out", "leave_look_alikes_out")):
-        _put_beside(figures, estimates.get(held_out), name)
+    """Put the held-out estimates beside the figures, and say what they are of."""
+    figures, estimates = scores.to_dict(), bundle.facts["estimates"]
+    for way in ("leave_one_out", "leave_look_alikes_out"):
+        _put_beside(figures, estimates[way], way)
     return figures | {
         "split": options.split,
         "products_without_photo": data.without_photo,
@@ -134,10 +139,10 @@ def _metrics(
     }
 
 
-def _put_beside(figures: dict[str, Any], estimate: dict[str, Any] | None, name: str) -> None:
-    for key, figure in figures.items():
-        if key == "levels":
+def _put_beside(figures: dict[str, Any], estimate: dict[str, Any], way: str) -> None:
+    for name, figure in figures.items():
+        if name == "levels":
             for level, of_level in figure.items():
-                _put_beside(of_level, (estimate or {}).get("levels", {}).get(level), name)
-        elif isinstance(figure, dict) and "value" in figure:
-            figure[name] = (estimate or {}).get(key, {}).get("value")
+                _put_beside(of_level, estimate["levels"][level], way)
+        elif isinstance(figure, dict):
+            figure[way] = estimate[name]["value"]

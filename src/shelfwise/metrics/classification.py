@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from shelfwise.metrics.answers import Answers
 
+REFLECTED = ("calibration_error", "weighted_precision")
 PROPORTIONS = ("top1", "top5", "micro_precision", "micro_recall", "micro_f1")
 Values = NDArray[np.float64]
 
@@ -64,8 +65,9 @@ def score(answers: Answers, seed: int = 0, resamples: int = 1000) -> Scores:
     """Compute every figure with its 95 % bootstrap interval over products; `resamples=0` gives the values alone.
 
     Macro figures average over the categories that occur in the truth or among the answers (scikit-learn's default), in
-    a resample: of the resample. The calibration error's interval is the reflected one, and a proportion of exactly 0
-    or 1, where all resamples agree, gets Wilson's.
+    a resample: of the resample. Figures that resampling pushes up (REFLECTED) get the reflected interval, and a
+    proportion of exactly 0 or 1, where all resamples agree, gets Wilson's.
+    Source: docs/metrics.md, "Which interval", for the coverage that decided it.
     Raises OptionError where there are no products, or fewer than 5 answers were kept.
     """
     p = len(answers)
@@ -91,7 +93,7 @@ def score(answers: Answers, seed: int = 0, resamples: int = 1000) -> Scores:
 def _estimate(name: str, value: float, p: int, resampled: Values) -> Estimate:
     if name.rpartition("/")[2] in PROPORTIONS and value in (0.0, 1.0):
         return Estimate(value, *wilson_interval(Proportion(value, p)))
-    if name == "calibration_error":
+    if name in REFLECTED:
         return Estimate(value, *reflected_interval(value, resampled))
     return Estimate(value, *percentile_interval(resampled))
 

@@ -74,13 +74,13 @@ def percentile_interval(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def reflected_interval(value: float, values: NDArray[np.float64]) -> tuple[float, float]:
-    """Reflect the percentiles at the value, keep it inside, stay at 0 or above.
+    """Reflect the percentiles at the value, keep it inside and within 0 to 1.
 
     For figures that resampling itself pushes up, as the calibration error: there the percentiles can miss the value.
     Source: Davison and Hinkley 1997, Bootstrap Methods and their Application, equation 5.6 (basic bootstrap).
     """
     low, high = percentile_interval(values)
-    return max(0.0, min(value, 2 * value - high)), max(value, 2 * value - low)
+    return max(0.0, min(value, 2 * value - high)), min(1.0, max(value, 2 * value - low))
 
 
 def wilson_interval(share: Proportion) -> tuple[float, float]:

@@ -1,0 +1,76 @@
+"""Gather what the HTML report shows: figures, photos, and how the bundle was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from shelfwise.backbones.products import ProductFeatures
+from shelfwise.bundle import Bundle
+from shelfwise.catalog import Catalog
+from shelfwise.evaluate.report.assemble import report_data
+from shelfwise.evaluate.report.data import FactGroup, Note
+from shelfwise.evaluate.report.render import render
+from shelfwise.evaluate.report.thumbnails import thumbnail
+from shelfwise.images.decode import decode
+from shelfwise.metrics.answers import Answers
+from shelfwise.metrics.classification import Scores
+from shelfwise.options import EvaluateOptions
+
+
+def report_page(
+    bundle: Bundle, catalog: Catalog, data: ProductFeatures, answers: Answers, scores: Scores, options: EvaluateOptions
+) -> str:
+    """Render the report of one evaluation as one HTML page."""
+    facts = bundle.facts
+    return render(
+        report_data(
+            answers,
+            catalog.taxonomy,
+            scores,
+            title=f"{catalog.path.name.removesuffix('.catalog')}, split {options.split}",
+            subtitle=f"{len(data):,} products in {len(set(data.categories)):,} categories, answered by bundle {bundle.id}",
+            date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            command=f"shelfwise evaluate BUNDLE {catalog.path.name} --split {options.split} --to REPORT",
+            photo=_photos(catalog, data),
+            leave_one_out=Scores.from_dict(facts["estimates"]["leave_one_out"]),
+            notes=[Note("warning", "The training photos are not independent", note) for note in facts["notes"]],
+            facts=_facts(bundle, catalog, data),
+        )
+    )
+
+
+def _photos(catalog: Catalog, data: ProductFeatures) -> Callable[[str], str]:
+    row_of = dict(zip(data.product_ids, data.first_image, strict=True))
+
+    def photo(product_id: str) -> str:
+        return thumbnail(decode(catalog.image_bytes([row_of[product_id]])[0], minimum_side_px=200).pixels)
+
+    return photo
+
+
+def _facts(bundle: Bundle, catalog: Catalog, data: ProductFeatures) -> list[FactGroup]:
+    facts, estimates = bundle.facts, bundle.facts["estimates"]
+    backbones = " + ".join(f"{spec} ({spec.precision})" for spec in bundle.layout.specs)
+    learned = [
+        ("head", f"{facts['options']['head']}, penalty {facts['penalty']:.3g}"),
+        ("learned from", f"{facts['products']:,} products ({facts['options']['learn_from']}), {facts['photos']:,} photos"),
+        ("time to learn", f"{facts['seconds']:.1f} s, vectors apart"),
+        ("temperature", f"{facts['temperature']:.3g}, fitted on {facts['temperature_from'].replace('_', ' ')}"),
+    ]
+    expected = [
+        (way.replace("_", " "), f"top-1 {figures['top1']['value']:.1%} of {figures['products']:,} products")
+        for way, figures in estimates.items()
+    ]
+    versions = ", ".join(f"{table} {version}" for table, version in catalog.versions.items())
+    judged = [
+        ("catalog", catalog.path.name),
+        ("table versions", versions),
+        ("left out", f"{data.without_photo:,} products without a usable photo, {data.without_category:,} without a category"),
+    ]
+    return [
+        FactGroup("Bundle", (("id", bundle.id), ("backbones", backbones), ("features", f"{facts['dimension']:,}"))),
+        FactGroup("Learning", tuple(learned)),
+        FactGroup("What was expected", tuple(expected)),
+        FactGroup("Data judged here", tuple(judged)),
+    ]
