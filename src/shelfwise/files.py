@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import hashlib
 import json
 import os
-import tempfile
-from pathlib import Path
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePath
 from typing import Any
 
 
@@ -19,17 +24,17 @@ def sha256_of_file(path: Path) -> str:
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace a file in one step: temporary file beside it, flush, fsync, rename, fsync of the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    temporary = _beside(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    _sync(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -37,13 +42,60 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
-def sync_folder(path: Path) -> None:
-    """Make renames inside a folder survive a power cut."""
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to fill: it is called `path` once the block ends without an error, and is removed otherwise.
+
+    Until then it lies beside `path`, locked, so that what a killed process left there can be told from what another one
+    is filling, and is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with suppress(OSError), _locked(leftover):
+            shutil.rmtree(leftover)
+    part = _beside(path)
+    part.mkdir()
+    try:
+        with _locked(part):
+            yield part
+            for folder, _, files in os.walk(part):
+                for name in (*files, "."):
+                    _sync(Path(folder, name))
+            part.rename(path)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    _sync(path.parent)
+
+
+def _beside(path: Path) -> Path:
+    """Name what becomes `path` when it is whole."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file or folder; raises BlockingIOError where another process holds it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _sync(path: Path) -> None:
+    """Make a file's content, or the renames inside a folder, survive a power cut."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def text_of(path: PurePath) -> str:
+    """Return a path as text that can be printed and stored: bytes of a name that are no UTF-8 read `\\xNN`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def cache_folder() -> Path:

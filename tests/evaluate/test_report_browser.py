@@ -69,7 +69,7 @@ def test_the_console_is_listened_to(html: str, tmp_path: Path) -> None:
 def test_nothing_sticks_out_of_a_narrow_window(html: str, tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     inner = tmp_path / "inner" / "page.html"
-    told = "document.title = document.documentElement.scrollWidth + ' of ' + innerWidth; parent.postMessage(document.title, '*')"
+    told = "parent.postMessage(document.documentElement.scrollWidth + ' of ' + innerWidth, '*')"
     inner.write_text(html.replace("</body>", f"<script>{told}</script></body>"), encoding="utf-8")
     outer = (
         f"<body><p id=width></p><iframe width=360 height=800 style='border:0' src='{inner.as_uri()}'></iframe>"

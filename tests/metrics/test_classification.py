@@ -101,15 +101,15 @@ def test_the_intervals_are_those_of_a_plain_loop() -> None:
     answers = drawn_answers(60, strength=1.5)
     found = score(answers, seed=3, resamples=200)
     rng = np.random.default_rng(3)
-    loop: dict[str, list[float]] = {"top1": [], "macro_f1": [], "weighted_precision": [], "log_loss": [], "coarse": []}
+    loop: dict[str, list[float]] = {"top1": [], "macro_f1": [], "weighted_f1": [], "log_loss": [], "coarse": []}
     losses = -np.log(answers.probability_of_truth.astype(float))
     for _ in range(200):
         rows = rng.integers(0, 60, 60, dtype=np.int32)
         truth, answer = answers.truth[rows], answers.answer[rows]
         loop["top1"].append(accuracy_score(truth, answer))
         loop["macro_f1"].append(precision_recall_fscore_support(truth, answer, average="macro", zero_division=0)[2])
-        loop["weighted_precision"].append(
-            precision_recall_fscore_support(truth, answer, average="weighted", zero_division=0)[0]
+        loop["weighted_f1"].append(
+            precision_recall_fscore_support(truth, answer, average="weighted", zero_division=0)[2]
         )
         loop["log_loss"].append(losses[rows].mean())
         coarse = precision_recall_fscore_support(

@@ -75,9 +75,9 @@ def test_grouped_categories_equal_statistics_of_the_coarser_labels(rows: Rows, d
 def test_grouped_statistics_do_not_change_with_those_they_came_from() -> None:
     rows = draw_rows(10, 3, 2)
     statistics = rows.statistics()
-    grouped, before = statistics.grouped([0, 0], 1), statistics.grouped([0, 0], 1)
+    grouped = statistics.grouped([0, 0], 1)
     statistics.add(rows.x, rows.column)
-    close(grouped, before)
+    close(grouped, rows.statistics().grouped([0, 0], 1))
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,10 @@ def test_softmax_equals_scipys_and_log_loss_equals_scikit_learns(seed: int, temp
         assert log_loss(scores, truth, temperature) == pytest.approx(reference, rel=1e-6)
 
 
+def test_scores_beyond_the_range_of_exp_have_probabilities() -> None:
+    np.testing.assert_array_equal(softmax(np.array([[1000.0, 0.0], [-1000.0, -1000.0]]), 1.0), [[1, 0], [0.5, 0.5]])
+
+
 @pytest.mark.parametrize("size", [1e30, 1e-30])
 def test_huge_and_tiny_scores_stay_finite(size: float) -> None:
     scores = np.array([[1, 0, 0.5], [0, 1, 0.2], [0.4, 0.6, 0]], dtype=np.float32) * np.float32(size)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from shelfwise.errors import BundleError
-from shelfwise.files import sync_folder, write_bytes
+from shelfwise.files import new_folder, write_bytes
 
 MANIFEST = "MANIFEST.json"
 REQUIRED = frozenset({"bundle.json", "head.safetensors", "golden.safetensors", "left_out.parquet"})
@@ -32,17 +30,9 @@ def write_members(path: Path, members: dict[str, bytes]) -> str:
     if path.suffix == ".zip":
         write_bytes(path, _zipped(everything))
         return bundle_id(manifest)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
-    try:
-        part.chmod(0o755)
+    with new_folder(path) as part:
         for name, data in everything.items():
             write_bytes(part / name, data)
-        part.rename(path)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
-    sync_folder(path.parent)
     return bundle_id(manifest)
 
 

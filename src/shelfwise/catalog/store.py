@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 
 from shelfwise.catalog import schema
 from shelfwise.errors import CatalogError
-from shelfwise.files import sync_folder, write_json
+from shelfwise.files import new_folder, write_json
 from shelfwise.taxonomy import Taxonomy
 
 os.environ.setdefault("LANCE_LOG", "error")  # before the import: Lance logs a line per query otherwise
@@ -35,14 +33,7 @@ class Catalog:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        try:
-            self.description: dict[str, Any] = json.loads((self.path / _DESCRIPTION).read_text())
-        except (OSError, json.JSONDecodeError) as error:
-            raise CatalogError(
-                f"{self.path} is not a catalog ({error.__class__.__name__}): make one with  shelfwise ingest"
-            ) from None
-        if self.description["format"] > schema.CATALOG_FORMAT:
-            raise CatalogError(f"{self.path} was written by a newer shelfwise: upgrade with  pip install -U shelfwise")
+        self.description = _read_description(self.path)
 
     @classmethod
     @contextmanager
@@ -54,10 +45,7 @@ class Catalog:
         path = Path(path)
         if path.exists():
             raise CatalogError(f"{path} exists already: choose another name with --to, or remove it first")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
-        try:
-            part.chmod(0o755)
+        with new_folder(path) as part:
             description = {"format": schema.CATALOG_FORMAT, "level_names": list(taxonomy.level_names), "source": source}
             write_json(part / _DESCRIPTION, description | {"embedded": []})
             catalog = cls(part)
@@ -65,30 +53,48 @@ class Catalog:
             catalog._append("products", schema.PRODUCTS.empty_table())
             catalog._append("images", schema.IMAGES.empty_table())
             yield catalog
-            part.rename(path)
-            sync_folder(path.parent)
-            catalog.path = path
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
+        catalog.path = path
 
-    def _table(self, name: str) -> lance.LanceDataset:
-        return lance.dataset(str(self.path / f"{name}.lance"))
+    @contextmanager
+    def _table(self, name: str) -> Iterator[lance.LanceDataset]:
+        """Open a table to read from; what Lance says of a damaged one becomes a CatalogError."""
+        try:
+            yield lance.dataset(str(self.path / f"{name}.lance"))
+        except (ValueError, OSError) as error:  # Arrow's own errors are one of the two
+            said = str(error).splitlines()[0]
+            raise CatalogError(f"{self.path}: the table {name} is missing or damaged ({said}): ingest again") from error
+
+    def _read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        with self._table(name) as table:
+            return table.to_table(columns=list(columns) if columns else None)
+
+    def _take(self, name: str, rows: Sequence[int], column: str) -> pa.ChunkedArray:
+        with self._table(name) as table:
+            return table.take(rows, columns=[column]).column(column)
+
+    def _has(self, name: str) -> bool:
+        """Tell whether a table was committed: a process killed in its first commit leaves a folder without a version."""
+        return any((self.path / f"{name}.lance" / "_versions").glob("*.manifest"))
 
     def _append(self, name: str, table: pa.Table) -> None:
         target = self.path / f"{name}.lance"
-        mode = "append" if target.exists() else "create"
+        mode = "append" if self._has(name) else "create"
         lance.write_dataset(table, str(target), mode=mode, data_storage_version=schema.LANCE_FILE_FORMAT)
 
     @cached_property
     def taxonomy(self) -> Taxonomy:
         """The category tree."""
-        return Taxonomy.from_table(self._table("taxonomy").to_table(), self.description["level_names"])
+        return Taxonomy.from_table(self._read("taxonomy"), self.description["level_names"])
 
     @property
     def versions(self) -> dict[str, int]:
         """Version of each table, for a verb to record what it read."""
-        return {table.stem: self._table(table.stem).version for table in sorted(self.path.glob("*.lance"))}
+        names = [table.stem for table in sorted(self.path.glob("*.lance")) if self._has(table.stem)]
+        return {name: self._version(name) for name in names}
+
+    def _version(self, name: str) -> int:
+        with self._table(name) as table:
+            return int(table.version)
 
     def append_products(self, rows: Sequence[dict[str, Any]]) -> None:
         """Add rows of products in one commit."""
@@ -100,27 +106,25 @@ class Catalog:
 
     def products(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Read products, all columns or those named."""
-        return self._table("products").to_table(columns=list(columns) if columns else None)
+        return self._read("products", columns)
 
     def images(self, columns: Sequence[str]) -> pa.Table:
         """Read the named columns of all images."""
-        return self._table("images").to_table(columns=list(columns))
+        return self._read("images", columns)
 
     def image_bytes(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> list[bytes]:
         """Read the stored pictures of rows of the image table."""
-        taken = self._table("images").take([int(row) for row in rows], columns=["bytes"])
-        return [value.as_py() for value in taken.column("bytes")]
+        return [value.as_py() for value in self._take("images", [int(row) for row in rows], "bytes")]
 
     def embedding_ids(self, key: str) -> pa.ChunkedArray:
         """Read the ids of the images that have an embedding `key`, in row order; empty where there is none yet."""
-        if not (self.path / f"{_embeddings(key)}.lance").exists():
+        if not self._has(_embeddings(key)):
             return pa.chunked_array([], pa.string())
-        return self._table(_embeddings(key)).to_table(columns=["image_id"]).column("image_id")
+        return self._read(_embeddings(key), ["image_id"]).column("image_id")
 
     def embedding_rows(self, key: str, rows: NDArray[np.int64]) -> NDArray[np.float16]:
         """Read vectors (m, d) of rows of the embedding table `key`."""
-        taken = self._table(_embeddings(key)).take(rows.tolist(), columns=["vector"])
-        vectors = taken.column("vector").combine_chunks()
+        vectors = self._take(_embeddings(key), rows.tolist(), "vector").combine_chunks()
         return np.asarray(vectors.flatten()).reshape(len(rows), -1)
 
     def append_embeddings(self, key: str, image_ids: Iterable[str], vectors: NDArray[np.float16]) -> None:
@@ -132,9 +136,21 @@ class Catalog:
 
     def record_embedding(self, backbones: list[dict[str, Any]]) -> None:
         """Remember a complete set of embeddings; the newest one is what `train` takes by default."""
+        self.description = _read_description(self.path)  # another process may have embedded meanwhile
         others = [known for known in self.description["embedded"] if known != backbones]
         self.description["embedded"] = [*others, backbones]
         write_json(self.path / _DESCRIPTION, self.description)
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        description: dict[str, Any] = json.loads((path / _DESCRIPTION).read_bytes())
+        newer = description["format"] > schema.CATALOG_FORMAT
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CatalogError(f"{path} is not a catalog ({error.__class__.__name__}): make one with  shelfwise ingest") from None
+    if newer:
+        raise CatalogError(f"{path} was written by a newer shelfwise: upgrade with  pip install -U shelfwise")
+    return description
 
 
 def _embeddings(key: str) -> str:

@@ -21,7 +21,7 @@ app = App(
     config=Toml("shelfwise.toml"),
     default_parameter=Parameter(negative=()),
 )
-ingest = App(name="ingest", help="Turn foreign data into a catalog.")
+ingest = App(name="ingest", help="Turn foreign data into a catalog.", default_parameter=Parameter(negative=()))
 app.command(ingest)
 
 _Flat = Parameter(name="*")

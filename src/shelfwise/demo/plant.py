@@ -12,7 +12,7 @@ from shelfwise.engines import available_cores, map_ordered
 from shelfwise.images.draw import DRAWN_TREE, KINDS, draw_placeholder, draw_product, encode_jpeg
 from shelfwise.progress import Progress
 
-SPLITS = {"train": 40, "val": 8, "test": 16}
+SPLITS = {"train": 36, "val": 6, "test": 12}
 _WRONG_SHELVES, _REPEATS, _SIDE_PX = 12, 8, 224
 _BROKEN = {"cut-short.jpg": b"", "empty.jpg": b"", "page.jpg": b"<!doctype html><title>404</title>", "notes.txt": b"ask Ann"}
 

@@ -9,7 +9,7 @@ from shelfwise.backbones.products import ProductFeatures
 from shelfwise.bundle import Bundle
 from shelfwise.catalog import Catalog
 from shelfwise.evaluate.report.assemble import report_data
-from shelfwise.evaluate.report.data import FactGroup, Note
+from shelfwise.evaluate.report.data import FactGroup
 from shelfwise.evaluate.report.render import render
 from shelfwise.evaluate.report.thumbnails import thumbnail
 from shelfwise.images.decode import decode
@@ -22,7 +22,6 @@ def report_page(
     bundle: Bundle, catalog: Catalog, data: ProductFeatures, answers: Answers, scores: Scores, options: EvaluateOptions
 ) -> str:
     """Render the report of one evaluation as one HTML page."""
-    facts = bundle.facts
     return render(
         report_data(
             answers,
@@ -33,8 +32,7 @@ def report_page(
             date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             command=f"shelfwise evaluate BUNDLE {catalog.path.name} --split {options.split} --to REPORT",
             photo=_photos(catalog, data),
-            leave_one_out=Scores.from_dict(facts["estimates"]["leave_one_out"]),
-            notes=[Note("warning", "The training photos are not independent", note) for note in facts["notes"]],
+            leave_one_out=Scores.from_dict(bundle.facts["estimates"]["leave_one_out"]),
             facts=_facts(bundle, catalog, data),
         )
     )

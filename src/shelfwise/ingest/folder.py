@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from shelfwise.errors import ImageError, SourceError
+from shelfwise.errors import SourceError
+from shelfwise.files import text_of
 from shelfwise.ingest.records import PhotoSource, ProductRecord
 from shelfwise.ingest.tree import taxonomy_of_paths
 from shelfwise.ingest.writer import IngestSummary, write_catalog
@@ -30,9 +31,9 @@ class _Found:
 def ingest_folder(root: Path | str, to: Path | str, *, progress: Progress = SILENT) -> IngestSummary:
     """Import a folder of class folders; one photo is one product.
 
-    A photo directly in the root (or in a split folder) has no category. Hidden files and files that do not claim to be
-    pictures are ignored and counted. Raises SourceError for a folder that is missing, holds no photo, or has class
-    folders without one.
+    A photo directly in the root (or in a split folder) has no category. Files that are hidden, lie in hidden folders, or
+    do not claim to be pictures are ignored and counted. Raises SourceError for a folder that is missing, holds no photo,
+    or has class folders without one or that are links.
     """
     root = Path(root)
     if not root.is_dir():
@@ -43,23 +44,39 @@ def ingest_folder(root: Path | str, to: Path | str, *, progress: Progress = SILE
     _refuse_empty_folders(found, has_splits)
     records = list(_records(root, places))
     taxonomy = taxonomy_of_paths(category for _, category in places.values() if category)
-    source = {"kind": "folder", "path": str(root.absolute())}
+    source = {"kind": "folder", "path": text_of(root.absolute())}
     return write_catalog(
         records, taxonomy, Path(to), source=source, total=len(records), ignored_files=found.ignored, progress=progress
     )
 
 
 def _walk(root: Path) -> _Found:
-    found = _Found([], [], 0)
+    photos: list[PurePosixPath] = []
+    class_folders: list[PurePosixPath] = []
+    linked: list[PurePosixPath] = []
     ignored = 0
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
+    for folder, folders, files in os.walk(root, onerror=_refuse_unreadable):
+        folders.sort()
         here = PurePosixPath(Path(folder).relative_to(root).as_posix())
-        found.folders.append(here)
+        if any(name.startswith((".", "__")) for name in here.parts):
+            ignored += len(files)
+            continue
+        class_folders.append(here)
+        linked += [here / name for name in folders if Path(folder, name).is_symlink() and not name.startswith(".")]
         pictures = [n for n in files if not n.startswith(".") and PurePosixPath(n).suffix.lower() in PICTURE_ENDINGS]
-        found.photos.extend(here / name for name in sorted(pictures))
+        photos += [here / name for name in sorted(pictures)]
         ignored += len(files) - len(pictures)
-    return _Found(found.photos, found.folders, ignored)
+    if linked:
+        raise SourceError(f"{len(linked)} folders are links, which are not followed: {_listing(linked)}; copy them in place")
+    return _Found(photos, class_folders, ignored)
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    raise SourceError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+
+def _listing(paths: list[PurePosixPath]) -> str:
+    return ", ".join(text_of(path) for path in paths[:10])
 
 
 def _top_folders_are_splits(found: _Found) -> bool:
@@ -71,21 +88,19 @@ def _place(path: PurePosixPath, has_splits: bool) -> tuple[str | None, str]:
     """Return split and category (empty for none) of a photo's path."""
     parts = path.parts[:-1]
     split = SPLIT_NAMES[parts[0]] if has_splits and parts else None
-    return split, str(PurePosixPath(*parts[1:] if has_splits else parts)) if parts[has_splits:] else ""
+    return split, text_of(PurePosixPath(*parts[has_splits:])) if parts[has_splits:] else ""
 
 
 def _refuse_empty_folders(found: _Found, has_splits: bool) -> None:
     skip = 1 if has_splits else 0
     filled = {above.parts[skip:] for photo in found.photos for above in photo.parents}
-    empty = sorted({"/".join(folder.parts[skip:]) for folder in found.folders if folder.parts[skip:] not in filled} - {""})
+    empty = sorted({folder.parts[skip:] for folder in found.folders} - filled - {()})
     if empty:
-        raise SourceError(f"{len(empty)} class folders hold no photo: {', '.join(empty[:10])}; fill or remove them")
+        listing = _listing([PurePosixPath(*parts) for parts in empty])
+        raise SourceError(f"{len(empty)} class folders hold no photo: {listing}; fill or remove them")
 
 
 def _records(root: Path, places: dict[PurePosixPath, tuple[str | None, str]]) -> Iterator[ProductRecord]:
-    inside = root.resolve()
     for photo, (split, category) in places.items():
-        path, name = root / photo, str(photo)
-        outside = path.is_symlink() and not path.resolve().is_relative_to(inside)
-        data = ImageError("path_outside", f"{name} links to a place outside {root}") if outside else path
-        yield ProductRecord(product_id=name, photos=(PhotoSource(name, data),), category=category or None, split=split)
+        source = PhotoSource.below(root, photo)
+        yield ProductRecord(product_id=source.name, photos=(source,), category=category or None, split=split)

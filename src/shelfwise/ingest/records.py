@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from shelfwise.errors import ImageError
+from shelfwise.files import text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,14 @@ class PhotoSource:
 
     name: str
     data: bytes | Path | ImageError
+
+    @classmethod
+    def below(cls, root: Path, photo: PurePath) -> PhotoSource:
+        """Name the file `photo` below `root`; one that leads out of it, by dots or links, is not to be read."""
+        name = text_of(photo)
+        if "\0" in name or not Path(os.path.realpath(root / photo)).is_relative_to(os.path.realpath(root)):
+            return cls(name, ImageError("path_outside", f"{name} leads to a place outside {root}"))
+        return cls(name, root / photo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,9 +62,8 @@ def joined_groups(*groupings: ArrayLike) -> NDArray[np.int64]:
         nodes.append(place + past)
         past += len(distinct)
     links = coo_array((np.ones(len(rows), dtype=np.bool_), (rows, np.concatenate(nodes))), shape=(past, past))
-    _, component = connected_components(links, directed=False)
-    _, first, group_of = np.unique(component[:n], return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[group_of].astype(np.int64)
+    component = connected_components(links, directed=False)[1]
+    return np.asarray(component[:n], dtype=np.int64)
 
 
 def _average_linkage(vectors: NDArray[np.float64], distance: float) -> NDArray[np.int64]:
