@@ -21,8 +21,9 @@ class Silent:
     """Shows nothing."""
 
     @contextmanager
-    def task(self, label: str, total: int | None) -> Iterator[Advance]:
-        yield lambda steps: None
+    def task(self, label: str, total: int | None) -> Iterator[Advance]:  # noqa: ARG002
+        """Open a task that nobody sees."""
+        yield lambda _steps: None
 
 
 SILENT = Silent()

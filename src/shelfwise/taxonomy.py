@@ -68,7 +68,9 @@ class Taxonomy:
                 key = unicodedata.normalize("NFKC", name).strip().casefold()
                 if key in seen:
                     where = "at the top" if parent is None else f"under {parent!r}"
-                    raise TaxonomyError(f"two categories {where} have the same name to a reader: {seen[key]!r} and {name!r}")
+                    raise TaxonomyError(
+                        f"two categories {where} have the same name to a reader: {seen[key]!r} and {name!r}"
+                    )
                 seen[key] = name
 
     def __eq__(self, other: object) -> bool:
@@ -120,7 +122,11 @@ class Taxonomy:
         import pyarrow as pa
 
         ordered = [self.nodes[node_id] for node_id in self._paths]
-        columns = {"id": [n.id for n in ordered], "name": [n.name for n in ordered], "parent": [n.parent for n in ordered]}
+        columns = {
+            "id": [n.id for n in ordered],
+            "name": [n.name for n in ordered],
+            "parent": [n.parent for n in ordered],
+        }
         return pa.table(columns, schema=pa.schema([(name, pa.string()) for name in columns]))
 
     @classmethod

@@ -89,7 +89,9 @@ def _plain(value: object) -> bytes:
 
 
 def tensor_opcodes(key: str, kind: str, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> bytes:
-    storage = b"(" + _plain("storage") + f"ctorch\n{kind}\n".encode() + b"".join(map(_plain, (key, "cpu", 0, None))) + b"tQ"
+    storage = (
+        b"(" + _plain("storage") + f"ctorch\n{kind}\n".encode() + b"".join(map(_plain, (key, "cpu", 0, None))) + b"tQ"
+    )
     rest = b"".join(map(_plain, (offset, shape, strides, False))) + b"ccollections\nOrderedDict\n)R"
     return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + rest + b"tR"
 
@@ -99,5 +101,7 @@ def state_dict_file(tensors: dict[str, bytes], storages: dict[str, np.ndarray], 
     entries = b"".join(_plain(name) + opcodes for name, opcodes in tensors.items())
     header = b"".join(pickle.dumps(v, 2) for v in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}))
     pickled = b"\x80\x02ccollections\nOrderedDict\n)R(" + entries + b"u."
-    file = parts.get("header", header) + parts.get("state", pickled) + parts.get("keys", pickle.dumps(list(storages), 2))
+    file = (
+        parts.get("header", header) + parts.get("state", pickled) + parts.get("keys", pickle.dumps(list(storages), 2))
+    )
     return file + b"".join(len(values).to_bytes(8, "little") + values.tobytes() for values in storages.values())

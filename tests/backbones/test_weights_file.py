@@ -39,7 +39,15 @@ def test_tensors_are_read_by_their_strides_and_offsets_not_in_storage_order(tmp_
 
 @pytest.mark.parametrize(
     ("offset", "shape", "strides"),
-    [(0, (25,), (1,)), (1, (24,), (1,)), (24, (1,), (1,)), (0, (2, 3), (24, 1)), (30, (), ()), (-2, (2,), (1,)), (8, (3,), (-1,))],
+    [
+        (0, (25,), (1,)),
+        (1, (24,), (1,)),
+        (24, (1,), (1,)),
+        (0, (2, 3), (24, 1)),
+        (30, (), ()),
+        (-2, (2,), (1,)),
+        (8, (3,), (-1,)),
+    ],
 )
 def test_a_tensor_that_reaches_beyond_its_storage_is_refused(
     tmp_path: Path, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]
@@ -69,7 +77,8 @@ def test_a_pickle_that_names_anything_but_tensors_is_refused_and_runs_nothing(
 ) -> None:
     canary = tmp_path / "canary"
     function = {"builtins": "exec", "collections": "abc"}.get(module, "system")
-    argument = f"open({str(canary)!r}, 'w')" if module == "builtins" else f"touch {canary}"
+    touch = f"import pathlib; pathlib.Path({str(canary)!r}).touch()"
+    argument = touch if module == "builtins" else f"touch {canary}"
     evil = f"c{module}\n{function}\n".encode() + b"(" + pickle.dumps(argument, 2)[2:-1] + b"tR."
     if module in ("os", "posix", "builtins"):  # the plant works: an ordinary unpickler runs it
         pickle.loads(evil)

@@ -56,16 +56,19 @@ class BackboneCard:
         """Build a card from TOML or JSON values; raises BackboneError naming fields that are missing or unknown."""
         fields = {f.name: f for f in dataclasses.fields(cls)}
         unknown = sorted(set(values) - set(fields))
-        missing = sorted(n for n, f in fields.items() if f.default is f.default_factory is dataclasses.MISSING and n not in values)
+        missing = sorted(
+            n for n, f in fields.items() if f.default is f.default_factory is dataclasses.MISSING and n not in values
+        )
         if unknown or missing:
             raise BackboneError(f"card {values.get('name', '?')}: unknown fields {unknown}, missing fields {missing}")
-        card = cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        arguments: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+        card = cls(**arguments)
         card._check()
         return card
 
     def _check(self) -> None:
         """Refuse values that cannot be; names and digests become parts of file names."""
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", str(self.name)):
+        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
             raise BackboneError(f"card {self.name!r}: a name is made of letters, digits, dots, dashes and underscores")
         widths = self.widths if isinstance(self.widths, tuple) else ()
         problems = {
@@ -164,7 +167,9 @@ def find_card(name: str) -> BackboneCard:
     if name not in cards:
         near = get_close_matches(name, cards, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise OptionError(f"no backbone is called {name!r}: {hint}known: {', '.join(cards)}, or the path of an .onnx file")
+        raise OptionError(
+            f"no backbone is called {name!r}: {hint}known: {', '.join(cards)}, or the path of an .onnx file"
+        )
     return cards[name]
 
 

@@ -21,7 +21,7 @@ def graph_file(spec: BackboneSpec, embedded: bytes | None = None) -> Path:
     Raises BackboneError when weights are missing or not what the card pins.
     """
     card = spec.card
-    made_of = (_GRAPH_VERSION, card.sha256, card.output, card.pool, card.mean, card.std)
+    made_of = (_GRAPH_VERSION, card.sha256, card.widths, card.output, card.pool, card.mean, card.std)
     digest = hashlib.sha256(repr(made_of).encode()).hexdigest()
     path = cache_folder() / "graphs" / f"{spec.key}-{digest[:16]}.onnx"
     if not path.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,11 +25,11 @@ class _Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
-    def constant(self, name: str, value: NDArray[np.generic]) -> str:
+    def constant(self, name: str, value: NDArray[Any]) -> str:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def add(self, kind: str, inputs: Sequence[str], output: str, **attributes: object) -> str:
+    def add(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
         return output
 
@@ -54,7 +55,7 @@ class _Graph:
 class _StateDict:
     """Takes convolution and batch-norm pairs out of a state dict, in its order."""
 
-    def __init__(self, entries: Sequence[tuple[str, NDArray[np.generic]]]) -> None:
+    def __init__(self, entries: Sequence[tuple[str, NDArray[Any]]]) -> None:
         self.entries = [(name, value) for name, value in entries if not name.endswith("num_batches_tracked")]
         self.place = 0
 
@@ -70,17 +71,17 @@ class _StateDict:
         return folded.astype(np.float32), (beta.astype(np.float64) - mean * scale).astype(np.float32)
 
 
-def build_lite(entries: Sequence[tuple[str, NDArray[np.generic]]], stages: int) -> onnx.ModelProto:
+def build_lite(entries: Sequence[tuple[str, NDArray[Any]]], stages: int) -> onnx.ModelProto:
     """Build a network from photos to vectors.
 
     Input `pixels`: uint8 (n, h, w, 3). Output `vector`: float32 (n, d), the pooled head (1,280 wide) followed by the
     pooled outputs of the last `stages` stages, last one first. Batch norms are folded into the convolutions.
     """
     state, graph = _StateDict(entries), _Graph()
-    graph.constant("zero", np.float32(0))
-    graph.constant("six", np.float32(6))
-    graph.constant("half_range", np.float32(127.5))
-    graph.constant("one", np.float32(1))
+    graph.constant("zero", np.array(0, np.float32))
+    graph.constant("six", np.array(6, np.float32))
+    graph.constant("half_range", np.array(127.5, np.float32))
+    graph.constant("one", np.array(1, np.float32))
     graph.add("Transpose", ["pixels"], "channels_first", perm=[0, 3, 1, 2])
     graph.add("Cast", ["channels_first"], "as_float", to=TensorProto.FLOAT)
     graph.add("Div", ["as_float", "half_range"], "scaled")

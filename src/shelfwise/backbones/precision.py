@@ -20,7 +20,9 @@ def settle_precision(spec: BackboneSpec, asked: Literal["auto", "fp32", "int8"])
     the instructions for it. Raises OptionError for int8 of a graph that is not ours to quantize.
     """
     if asked == "int8" and spec.card.source != "package":
-        raise OptionError(f"{spec}: only the packaged backbones are turned into int8; bring an int8 graph as its own card")
+        raise OptionError(
+            f"{spec}: only the packaged backbones are turned into int8; bring an int8 graph as its own card"
+        )
     cost = spec.card.int8_cost_points.get(f"{spec.side_px}:{spec.stages}")
     tolerable = cost is not None and cost < TOLERATED_COST_POINTS and has_int8_dot_product()
     return replace(spec, precision="int8" if asked == "int8" or (asked == "auto" and tolerable) else "fp32")

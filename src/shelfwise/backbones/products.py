@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from shelfwise.backbones.features import FeatureLayout
 from shelfwise.backbones.cards import BackboneSpec, parse_specs
+from shelfwise.backbones.features import FeatureLayout
 from shelfwise.catalog import Catalog
 from shelfwise.errors import CatalogError
 
@@ -55,7 +55,9 @@ def embedded_layout(catalog: Catalog, backbone: str | None = None) -> FeatureLay
     for specs in reversed(known):
         if [(s.card.name, s.side_px, s.stages) for s in specs] == asked:
             return FeatureLayout(specs)
-    raise CatalogError(f"{catalog.path} is not embedded with {backbone}: type  shelfwise embed {catalog.path} --backbone {backbone}")
+    raise CatalogError(
+        f"{catalog.path} is not embedded with {backbone}: type  shelfwise embed {catalog.path} --backbone {backbone}"
+    )
 
 
 def read_products(catalog: Catalog, layout: FeatureLayout, splits: Sequence[str]) -> ProductFeatures:
@@ -84,7 +86,9 @@ def _known(products: pa.Table, splits: Sequence[str]) -> list[str]:
     present = set(products.column("split").unique().to_pylist()) - {None}
     missing = [split for split in splits if split not in present]
     if missing:
-        raise CatalogError(f"the catalog has no split {', '.join(missing)}; it has: {', '.join(sorted(present)) or 'none'}")
+        raise CatalogError(
+            f"the catalog has no split {', '.join(missing)}; it has: {', '.join(sorted(present)) or 'none'}"
+        )
     return list(splits)
 
 
@@ -117,4 +121,4 @@ def _embedding_rows(catalog: Catalog, layout: FeatureLayout, key: str, image_ids
             f"{place.null_count} of {len(place)} photos have no embedding {key}: "
             f"type  shelfwise embed {catalog.path} --backbone {wanted} --precision {layout.specs[0].precision}"
         )
-    return place.to_numpy().astype(np.int64)
+    return np.asarray(place.to_numpy(), dtype=np.int64)

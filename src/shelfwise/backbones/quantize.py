@@ -56,7 +56,9 @@ def _drawn(random: np.random.Generator, side_px: int) -> NDArray[np.uint8]:
     slope = random.uniform(0.6, 1.6)
     light, *colors = (
         plane / plane.std()
-        for plane in (np.fft.ifft2(np.fft.fft2(random.normal(size=(side_px, side_px))) / frequency**slope).real for _ in range(4))
+        for plane in (
+            np.fft.ifft2(np.fft.fft2(random.normal(size=(side_px, side_px))) / frequency**slope).real for _ in range(4)
+        )
     )
     ground = random.uniform(60, 200, 3) + random.uniform(10, 60) * light[..., None]
     ground = ground + random.uniform(0, 40) * np.stack(colors, axis=-1)

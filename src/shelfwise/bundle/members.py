@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -80,10 +81,17 @@ def _read_zip(path: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             _check_listing([entry.filename for entry in entries], sum(entry.file_size for entry in entries))
+            for entry in entries:  # stored as they are, so that no small file can become a big one
+                if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
+                    raise BundleError(entry.filename, "is compressed, which the files of a bundle are not")
             return {entry.filename: archive.read(entry) for entry in entries}
     except FileNotFoundError:
-        raise BundleError(str(path), "does not exist: make one with  shelfwise train CATALOG --to NAME.bundle") from None
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+        raise BundleError(
+            str(path), "does not exist: make one with  shelfwise train CATALOG --to NAME.bundle"
+        ) from None
+    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, EOFError, struct.error) as error:
+        if isinstance(error, BundleError):
+            raise
         raise BundleError(str(path), f"is neither a bundle folder nor a .zip of one ({error})") from error
 
 
@@ -105,7 +113,9 @@ def _check_listing(names: list[str], size_bytes: int) -> None:
     if len(set(names)) < len(names):
         raise BundleError(names[0], "a member name occurs twice")
     if size_bytes > _SIZE_LIMIT or len(names) > _MEMBER_LIMIT:
-        raise BundleError(names[0], f"{len(names)} files of {size_bytes} bytes, the limit is {_MEMBER_LIMIT} and {_SIZE_LIMIT}")
+        raise BundleError(
+            names[0], f"{len(names)} files of {size_bytes} bytes, the limit is {_MEMBER_LIMIT} and {_SIZE_LIMIT}"
+        )
 
 
 def _zipped(members: dict[str, bytes]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from shelfwise.metrics.answers import Answers
 
 BUNDLE_FORMAT = 1
+# Key in the head's metadata: digest of the categories of its columns, in their order.
+_BOUND_TO = "categories"
 # How far a probability of a golden image may move between machines: int8 kernels round differently, fp32 ones hardly.
 _GOLDEN_TOLERANCE = {"fp32": 1e-3, "int8": 3e-2}
 
@@ -63,8 +66,11 @@ class Bundle:
         return [Extractor(spec, embedded=self.weights.get(spec.card.name)) for spec in self.layout.specs]
 
     def features_of(self, pictures: Sequence[bytes]) -> NDArray[np.float32]:
-        """Compute feature vectors (n, d) of encoded photos; raises ImageError for one that cannot be used."""
-        return self.layout.features([extractor.vectors_of(list(pictures)) for extractor in self.extractors])
+        """Compute feature vectors (n, d) of encoded photos; raises ImageError for one that cannot be used.
+
+        Rounded to float16 on the way like the vectors of a catalog, so that a photo is answered alike from both.
+        """
+        return self.layout.features([e.vectors_of(list(pictures)).astype(np.float16) for e in self.extractors])
 
     def with_golden(self, pictures: Sequence[bytes]) -> Bundle:
         """Return the bundle with golden images and the answers that it gives for them now."""
@@ -74,9 +80,13 @@ class Bundle:
     def check_golden(self) -> None:
         """Raise BundleError when a golden image is answered otherwise than when the bundle was made."""
         if not self.golden:
-            return
+            raise BundleError("golden/00", "is missing: without golden images nothing shows that the bundle works")
         tolerance = max(_GOLDEN_TOLERANCE[spec.precision] for spec in self.layout.specs)
-        change = np.abs(self.probabilities(self.features_of(self.golden)) - self.golden_probabilities).max(axis=1)
+        try:
+            answered = self.probabilities(self.features_of(self.golden))
+        except Exception as error:  # a graph of foreign make raises whatever it likes
+            raise BundleError("golden", f"the golden images cannot be answered: {error}") from error
+        change = np.abs(answered - self.golden_probabilities).max(axis=1)
         if not change.max() <= tolerance:
             raise BundleError(
                 "golden.safetensors",
@@ -110,7 +120,7 @@ class Bundle:
         head = {"weight": self.head.weight.astype(np.float32), "intercept": self.head.intercept.astype(np.float32)}
         return {
             "bundle.json": json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False).encode(),
-            "head.safetensors": safetensors.numpy.save(head),
+            "head.safetensors": safetensors.numpy.save(head, {_BOUND_TO: _digest_of(self.categories)}),
             "golden.safetensors": safetensors.numpy.save({"probabilities": self.golden_probabilities}),
             "left_out.parquet": self.left_out_table,
             **{f"golden/{number:02}": data for number, data in enumerate(self.golden)},
@@ -138,12 +148,14 @@ class Bundle:
             temperature, facts = float(values["temperature"]), dict(values["facts"])
         except BundleError:
             raise
-        except (KeyError, TypeError, ValueError, AttributeError, ShelfwiseError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, ShelfwiseError) as error:
             raise BundleError("bundle.json", f"{error.__class__.__name__}: {error}") from error
         if not 0 < temperature < np.inf:
             raise BundleError("bundle.json", f"the temperature {temperature} is no positive number")
         shapes = {"weight": (layout.dimension, len(categories)), "intercept": (len(categories),)}
         head = _tensors("head.safetensors", members["head.safetensors"], shapes)
+        if _metadata(members["head.safetensors"]).get(_BOUND_TO) != _digest_of(categories):
+            raise BundleError("head.safetensors", "was learned for other categories, or for these in another order")
         golden = tuple(members[name] for name in sorted(members) if name.startswith("golden/"))
         shapes = {"probabilities": (len(golden), len(categories))}
         expected = _tensors("golden.safetensors", members["golden.safetensors"], shapes)["probabilities"]
@@ -168,10 +180,20 @@ def _taxonomy_and_categories(values: dict[str, Any]) -> tuple[Taxonomy, tuple[st
 
 def _foreign_weights(layout: FeatureLayout, members: dict[str, bytes]) -> dict[str, bytes]:
     names = [spec.card.name for spec in layout.specs if spec.card.source != "package"]
-    for name in names:
-        if f"backbones/{name}.onnx" not in members:
-            raise BundleError(f"backbones/{name}.onnx", "is missing")
+    wanted = {f"backbones/{name}.onnx" for name in names}
+    for file in sorted(wanted ^ {member for member in members if member.startswith("backbones/")}):
+        raise BundleError(file, "is missing" if file in wanted else "belongs to no backbone of the bundle")
     return {name: members[f"backbones/{name}.onnx"] for name in names}
+
+
+def _digest_of(categories: tuple[str, ...]) -> str:
+    return hashlib.sha256(json.dumps(categories).encode()).hexdigest()
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """Return the metadata of a safetensors file that was read before. Source: its format, an 8-byte length, then JSON."""
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return dict(header.get("__metadata__", {}))
 
 
 def _tensors(name: str, data: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[str, NDArray[np.float32]]:

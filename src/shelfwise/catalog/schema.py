@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pyarrow as pa
 
 # A format older than this package's is read, a newer one refused. Lance's own file format is pinned: its default moves.
 CATALOG_FORMAT = 1
-LANCE_FILE_FORMAT = "2.2"
+LANCE_FILE_FORMAT: Literal["2.2"] = "2.2"
 
 PRODUCTS = pa.schema(
     [

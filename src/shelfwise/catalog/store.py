@@ -20,7 +20,7 @@ from shelfwise.files import new_folder, write_json
 from shelfwise.taxonomy import Taxonomy
 
 os.environ.setdefault("LANCE_LOG", "error")  # before the import: Lance logs a line per query otherwise
-import lance  # noqa: E402
+import lance
 
 _DESCRIPTION = "catalog.json"
 
@@ -147,7 +147,9 @@ def _read_description(path: Path) -> dict[str, Any]:
         description: dict[str, Any] = json.loads((path / _DESCRIPTION).read_bytes())
         newer = description["format"] > schema.CATALOG_FORMAT
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CatalogError(f"{path} is not a catalog ({error.__class__.__name__}): make one with  shelfwise ingest") from None
+        raise CatalogError(
+            f"{path} is not a catalog ({error.__class__.__name__}): make one with  shelfwise ingest"
+        ) from None
     if newer:
         raise CatalogError(f"{path} was written by a newer shelfwise: upgrade with  pip install -U shelfwise")
     return description

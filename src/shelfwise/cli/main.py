@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -20,20 +21,37 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show ends no run
     try:
-        return int(app(arguments, exit_on_error=False, result_action="return_value") or DONE)
-    except CycloptsError:
-        return USER_ERROR  # cyclopts has printed it
-    except ShelfwiseError as error:
+        code = int(app(arguments, exit_on_error=False, print_error=False, result_action="return_value") or DONE)
+        sys.stdout.flush()  # a full disk or a closed pipe shows here, not when the interpreter ends
+        return code
+    except (CycloptsError, ShelfwiseError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         print("stopped: the same command goes on where it was", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return DONE
+    except OSError as error:
+        said = (
+            f"{error.strerror}: {error.filename}" if error.filename else error.strerror or str(error).partition("\n")[0]
+        )
+        print(f"error: {said}", file=sys.stderr)
+        _drop_output()
+        return USER_ERROR
     except Exception:
         traceback.print_exc()
         print("this is a bug in shelfwise; please report it with the lines above", file=sys.stderr)
         return BUG
+
+
+def _drop_output() -> None:
+    """Send what could not be written nowhere, or the interpreter tries again at its end and complains."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

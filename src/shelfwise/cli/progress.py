@@ -26,9 +26,14 @@ class _Bars:
     @contextmanager
     def task(self, label: str, total: int | None) -> Iterator[Advance]:
         columns = (
-            rich_progress.TextColumn("{task.description}"), rich_progress.BarColumn(), rich_progress.MofNCompleteColumn(),
-            _Rate(), rich_progress.TimeElapsedColumn(), rich_progress.TextColumn("left"), rich_progress.TimeRemainingColumn(),
-        )  # fmt: skip
+            rich_progress.TextColumn("{task.description}", markup=False),
+            rich_progress.BarColumn(),
+            rich_progress.MofNCompleteColumn(),
+            _Rate(),
+            rich_progress.TimeElapsedColumn(),
+            rich_progress.TextColumn("left"),
+            rich_progress.TimeRemainingColumn(),
+        )
         with rich_progress.Progress(*columns, console=Console(stderr=True)) as bars:
             shown = bars.add_task(label, total=total)
             yield lambda steps: bars.advance(shown, steps)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def _counts(counts: dict[str, int]) -> str:
 def ingested(summary: IngestSummary) -> int:
     """Print the counts of an import."""
     s = summary
-    _console.print(f"[bold]{s.catalog}[/]: {s.products:,} products in {s.categories:,} categories on {s.levels} levels")
+    _console.print(
+        f"[bold]{escape(s.catalog)}[/]: {s.products:,} products in {s.categories:,} categories on {s.levels} levels"
+    )
     _console.print(
         f"photos  {s.photos:,} = {s.images:,} images + {s.quarantined:,} quarantined + {s.duplicates:,} duplicates"
     )
@@ -39,7 +42,7 @@ def ingested(summary: IngestSummary) -> int:
         _console.print(f"accepted with a note  {_counts(s.notes)}")
     if s.ignored_files:
         _console.print(f"ignored  {s.ignored_files:,} files that are hidden or no pictures")
-    _console.print(f"next    shelfwise embed {s.catalog}", style="dim")
+    _console.print(f"next    shelfwise embed {s.catalog}", style="dim", markup=False)
     return 0
 
 
@@ -54,7 +57,7 @@ def embedded(summary: EmbedSummary) -> int:
         table.add_row(row.backbone, row.precision, *(f"{count:,}" for count in counts), f"{row.seconds:.1f}", rate)
     _console.print(table)
     stem = summary.catalog.removesuffix(".catalog")
-    _console.print(f"next    shelfwise train {summary.catalog} --to {stem}.bundle", style="dim")
+    _console.print(f"next    shelfwise train {summary.catalog} --to {stem}.bundle", style="dim", markup=False)
     return 0
 
 
@@ -62,12 +65,19 @@ def trained(summary: TrainSummary, catalog: Path) -> int:
     """Print what was learned and what to expect of it."""
     f = summary.facts
     _console.print(
-        f"[bold]{summary.bundle}[/]: {f['categories']:,} categories from {f['products']:,} products, {f['dimension']:,} features, "
-        f"penalty {f['penalty']:.3g}, {f['seconds']:.1f} s"
+        f"[bold]{escape(summary.bundle)}[/]: {f['categories']:,} categories from {f['products']:,} products, "
+        f"{f['dimension']:,} features, penalty {f['penalty']:.3g}, {f['seconds']:.1f} s"
     )
     table = Table(box=None, pad_edge=False)
     levels = list(f["estimates"]["leave_one_out"]["levels"])
-    for heading in ("held out", "products", "top-1", "top-5", "macro-F1", *(f"{level} top-1" for level in levels)):
+    for heading in (
+        "held out",
+        "products",
+        "top-1",
+        "top-5",
+        "macro-F1",
+        *(f"{escape(level)} top-1" for level in levels),
+    ):
         table.add_column(heading, justify="left" if heading == "held out" else "right")
     for name, figures in f["estimates"].items():
         shown = [figures[key]["value"] for key in ("top1", "top5", "macro_f1")]
@@ -77,7 +87,8 @@ def trained(summary: TrainSummary, catalog: Path) -> int:
     _console.print(f"temperature {f['temperature']:.4g}, fitted on: {f['temperature_from'].replace('_', ' ')}")
     for note in f["notes"]:
         _console.print(f"[yellow]note[/]    {note}")
-    _console.print(f"next    shelfwise evaluate {summary.bundle} {catalog} --split test --to report/", style="dim")
+    following = f"next    shelfwise evaluate {summary.bundle} {catalog} --split test --to report/"
+    _console.print(following, style="dim", markup=False)
     return 0
 
 
@@ -89,7 +100,7 @@ def evaluated(summary: EvaluateSummary) -> int:
     for heading in ("", "value", "95 % interval", "leave one out", "look-alikes out"):
         table.add_column(heading, justify="left" if not heading else "right")
     rows = {"top-1": m["top1"], "top-5": m["top5"], "macro-F1": m["macro_f1"]}
-    rows |= {f"{level} top-1": figures["top1"] for level, figures in m["levels"].items()}
+    rows |= {f"{escape(level)} top-1": figures["top1"] for level, figures in m["levels"].items()}
     for name, figure in (rows | {"calibration error": m["calibration_error"]}).items():
         table.add_row(name, _share(figure["value"]), f"{_share(figure['low'])} - {_share(figure['high'])}",
                       _share(figure["leave_one_out"]), _share(figure["leave_look_alikes_out"]))  # fmt: skip
@@ -97,7 +108,7 @@ def evaluated(summary: EvaluateSummary) -> int:
     for note in m["notes"]:
         _console.print(f"[yellow]note[/]    {note}")
     if summary.report:
-        _console.print(f"report  {summary.report}")
+        _console.print(f"report  {summary.report}", markup=False)
     return 0
 
 
@@ -112,10 +123,11 @@ def predicted(predictions: list[Prediction], csv: Path | None) -> int:
         for prediction in predictions:
             if prediction.status == "ok":
                 _, names, probability = prediction.answers[0]
-                _console.print(f"{prediction.photo}  [bold]{' > '.join(names)}[/]  {probability:.1%}")
+                shelf = escape(" > ".join(names))
+                _console.print(f"{escape(prediction.photo)}  [bold]{shelf}[/]  {probability:.1%}")
     for prediction in refused:
-        _console.print(f"{prediction.photo}  [red]{prediction.reason}[/]: {prediction.detail}")
-    where = f" -> {csv}" if csv else ""
+        _console.print(f"{escape(prediction.photo)}  [red]{prediction.reason}[/]: {escape(prediction.detail or '')}")
+    where = f" -> {escape(str(csv))}" if csv else ""
     _console.print(f"{len(predictions) - len(refused):,} answered, {len(refused):,} quarantined{where}", style="dim")
     return 0
 
@@ -137,6 +149,6 @@ def demonstrated(summary: DemoSummary) -> int:
     if example["status"] == "ok":
         best = example["answers"][0]
         _console.print(f"{example['photo']}  [bold]{' > '.join(best['path'])}[/]  {best['probability']:.1%}")
-    _console.print(f"report  {Path(summary.report).absolute()}")
-    _console.print(f"{summary.seconds:.0f} s, everything is in {summary.folder}", style="dim")
+    _console.print(f"report  {Path(summary.report).absolute()}", markup=False)
+    _console.print(f"{summary.seconds:.0f} s, everything is in {summary.folder}", style="dim", markup=False)
     return 0

@@ -14,7 +14,12 @@ from shelfwise.progress import Progress
 
 SPLITS = {"train": 36, "val": 6, "test": 12}
 _WRONG_SHELVES, _REPEATS, _SIDE_PX = 12, 8, 224
-_BROKEN = {"cut-short.jpg": b"", "empty.jpg": b"", "page.jpg": b"<!doctype html><title>404</title>", "notes.txt": b"ask Ann"}
+_BROKEN = {
+    "cut-short.jpg": b"",
+    "empty.jpg": b"",
+    "page.jpg": b"<!doctype html><title>404</title>",
+    "notes.txt": b"ask Ann",
+}
 
 
 @dataclass(slots=True)

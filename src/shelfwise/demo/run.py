@@ -60,7 +60,7 @@ class DemoSummary:
 
 
 def demo(
-    options: DemoOptions | None = None, *, progress: Progress = SILENT, say: Callable[[str], None] = lambda line: None
+    options: DemoOptions | None = None, *, progress: Progress = SILENT, say: Callable[[str], None] = lambda _line: None
 ) -> DemoSummary:
     """Walk from drawn photos to an evaluated bundle; `say` is told each command as it would be typed.
 
@@ -115,7 +115,8 @@ def _compared(kind: str, planted: set[str], found: set[str]) -> Found:
 def _picture_findings(catalog: Catalog) -> tuple[set[str], set[str], set[str]]:
     """Return product ids whose picture is broken, repeated on one shelf, or spread over several."""
     shelf_of = {row["product_id"]: row["category"] for row in catalog.products(["product_id", "category"]).to_pylist()}
-    broken, by_picture = set(), {}
+    broken: set[str] = set()
+    by_picture: dict[bytes, set[str]] = {}
     for row in catalog.images(["product_id", "sha256", "status"]).to_pylist():
         if row["status"] == "ok":
             by_picture.setdefault(row["sha256"], set()).add(row["product_id"])

@@ -108,7 +108,9 @@ def _first_of_each_picture(
     digests: NDArray[Any], missing: NDArray[np.int64], known: set[bytes]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split the missing places into those to compute and those whose picture is known by then."""
-    seen, first, copies = set(known), [], []
+    seen = set(known)
+    first: list[np.int64] = []
+    copies: list[np.int64] = []
     for place in missing:
         (copies if digests[place] in seen else first).append(place)
         seen.add(digests[place])
@@ -116,7 +118,12 @@ def _first_of_each_picture(
 
 
 def _compute(
-    catalog: Catalog, spec: BackboneSpec, images: dict[str, NDArray[Any]], places: NDArray[np.int64], threads: int, advance: Advance
+    catalog: Catalog,
+    spec: BackboneSpec,
+    images: dict[str, NDArray[Any]],
+    places: NDArray[np.int64],
+    threads: int,
+    advance: Advance,
 ) -> None:
     extractor = Extractor(spec)
 

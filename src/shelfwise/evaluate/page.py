@@ -52,7 +52,10 @@ def _facts(bundle: Bundle, catalog: Catalog, data: ProductFeatures) -> list[Fact
     backbones = " + ".join(f"{spec} ({spec.precision})" for spec in bundle.layout.specs)
     learned = [
         ("head", f"{facts['options']['head']}, penalty {facts['penalty']:.3g}"),
-        ("learned from", f"{facts['products']:,} products ({facts['options']['learn_from']}), {facts['photos']:,} photos"),
+        (
+            "learned from",
+            f"{facts['products']:,} products ({facts['options']['learn_from']}), {facts['photos']:,} photos",
+        ),
         ("time to learn", f"{facts['seconds']:.1f} s, vectors apart"),
         ("temperature", f"{facts['temperature']:.3g}, fitted on {facts['temperature_from'].replace('_', ' ')}"),
     ]
@@ -64,7 +67,10 @@ def _facts(bundle: Bundle, catalog: Catalog, data: ProductFeatures) -> list[Fact
     judged = [
         ("catalog", catalog.path.name),
         ("table versions", versions),
-        ("left out", f"{data.without_photo:,} products without a usable photo, {data.without_category:,} without a category"),
+        (
+            "left out",
+            f"{data.without_photo:,} products without a usable photo, {data.without_category:,} without a category",
+        ),
     ]
     return [
         FactGroup("Bundle", (("id", bundle.id), ("backbones", backbones), ("features", f"{facts['dimension']:,}"))),

@@ -95,8 +95,12 @@ def _check_categories(
     present, known = sorted(set(data.categories)), set(bundle.categories)
     renamed = [c for c in present if c in known and bundle.taxonomy.names(c) != catalog.taxonomy.names(c)]
     if renamed:
-        pairs = "; ".join(f"{c}: {_path(bundle.taxonomy.names(c))} / {_path(catalog.taxonomy.names(c))}" for c in renamed[:5])
-        raise LabelMismatchError(f"{len(renamed)} category ids have other names in the catalog than in the bundle: {pairs}")
+        pairs = "; ".join(
+            f"{c}: {_path(bundle.taxonomy.names(c))} / {_path(catalog.taxonomy.names(c))}" for c in renamed[:5]
+        )
+        raise LabelMismatchError(
+            f"{len(renamed)} category ids have other names in the catalog than in the bundle: {pairs}"
+        )
     unknown = tuple(c for c in present if c not in known)
     if unknown and not options.allow_missing_classes:
         raise LabelMismatchError(

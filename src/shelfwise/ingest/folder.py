@@ -17,7 +17,27 @@ from shelfwise.progress import SILENT, Progress
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 # Files with these endings claim to be pictures: they are read, and quarantined where they are not or cannot be used.
 PICTURE_ENDINGS = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .webp .gif .bmp .dib .tif .tiff .avif .heic .heif .svg .ico .psd .mpo".split()
+    [
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".apng",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".dib",
+        ".tif",
+        ".tiff",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".svg",
+        ".ico",
+        ".psd",
+        ".mpo",
+    ]
 )
 
 
@@ -67,7 +87,9 @@ def _walk(root: Path) -> _Found:
         photos += [here / name for name in sorted(pictures)]
         ignored += len(files) - len(pictures)
     if linked:
-        raise SourceError(f"{len(linked)} folders are links, which are not followed: {_listing(linked)}; copy them in place")
+        raise SourceError(
+            f"{len(linked)} folders are links, which are not followed: {_listing(linked)}; copy them in place"
+        )
     return _Found(photos, class_folders, ignored)
 
 

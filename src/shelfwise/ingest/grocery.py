@@ -61,7 +61,9 @@ def _read_classes(dataset: Path) -> dict[str, _Class]:
             row = dict(zip(header, fields, strict=False))
             known = _Class(row[_CLASS], *_places(row[_ICON], row[_DESCRIPTION])) if len(fields) == len(header) else None
             if known is None or not known.category or row[_CLASS_ID] in classes:
-                raise SourceError(f"{path}, line {reader.line_num}: no class, or its id a second time: {','.join(fields)!r}")
+                raise SourceError(
+                    f"{path}, line {reader.line_num}: no class, or its id a second time: {','.join(fields)!r}"
+                )
             classes[row[_CLASS_ID]] = known
     except csv.Error as error:
         raise SourceError(f"{path}, line {reader.line_num}: {error}") from error
@@ -93,7 +95,9 @@ def _read_list(dataset: Path, split: str, classes: dict[str, _Class]) -> Iterato
             raise SourceError(f"{path}, line {number}: expected 'photo, class id, coarse id', found {line!r}")
         folder, known = PurePosixPath(fields[0]).parent.name, classes[fields[1]]
         if folder != known.name:  # not the whole path: Brown-Cap-Mushroom's photos lie one level higher than its icon
-            raise SourceError(f"{path}, line {number}: the photo lies in {folder!r}, its label {fields[1]} is {known.name!r}")
+            raise SourceError(
+                f"{path}, line {number}: the photo lies in {folder!r}, its label {fields[1]} is {known.name!r}"
+            )
         yield fields[0], known.category
 
 
@@ -106,12 +110,11 @@ def _natural_records(dataset: Path, listed: list[tuple[str, tuple[str, str]]]) -
 def _iconic_records(dataset: Path, classes: Iterable[_Class]) -> Iterator[ProductRecord]:
     for known in classes:
         described = PhotoSource.below(dataset, known.description).data
-        is_there = isinstance(described, Path) and described.is_file()
         yield ProductRecord(
             product_id=f"iconic/{known.category}",
             photos=(PhotoSource.below(dataset, known.icon),),
             category=known.category,
             title=known.name.replace("-", " "),
-            description=_read_text(described).strip() if is_there else None,
+            description=_read_text(described).strip() if isinstance(described, Path) and described.is_file() else None,
             split="iconic",
         )

@@ -12,14 +12,15 @@ from typing import Any
 from shelfwise.catalog import Catalog
 from shelfwise.engines import available_cores, map_ordered
 from shelfwise.errors import ImageError, SourceError
-from shelfwise.images.decode import IMPORT_LIMITS, decode
+from shelfwise.images.decode import decode
+from shelfwise.images.files import read_picture
 from shelfwise.images.hashes import perceptual_hash
 from shelfwise.ingest.records import PhotoSource, ProductRecord
-from shelfwise.progress import SILENT, Progress
+from shelfwise.progress import SILENT, Advance, Progress
 from shelfwise.taxonomy import Taxonomy
 
-# Products per commit: few enough to keep their photos in memory, many enough to keep a big import to few versions.
-_CHUNK = 2048
+# Products per commit, and bytes of photos: few enough to keep in memory, many enough to keep a big import to few versions.
+_CHUNK, _CHUNK_BYTES = 2048, 256 * 2**20
 
 
 @dataclass(slots=True)
@@ -59,14 +60,17 @@ def write_catalog(
     A product id that was seen before counts its photos as duplicates when the record says the same.
     Raises SourceError when the same id comes with other content, or when there are no records.
     """
-    summary = IngestSummary(str(to), ignored_files=ignored_files, categories=len(taxonomy.leaves), levels=taxonomy.depth)
+    summary = IngestSummary(
+        str(to), ignored_files=ignored_files, categories=len(taxonomy.leaves), levels=taxonomy.depth
+    )
     with Catalog.create(to, taxonomy, source) as catalog, progress.task("ingest", total) as advance:
         fresh = _without_repeats(iter(records), summary)
         while chunk := list(islice(fresh, _CHUNK)):
             catalog.append_products([_product_row(record, source["kind"]) for record in chunk])
-            rows = _image_rows(chunk, advance)
-            catalog.append_images(rows)
-            _count(summary, chunk, rows)
+            _count_products(summary, chunk)
+            for rows in _image_rows(chunk, advance):
+                catalog.append_images(rows)
+                _count_images(summary, rows)
         if not summary.photos:
             raise SourceError("no photos found: nothing was written")
     return summary
@@ -100,13 +104,20 @@ def _product_row(record: ProductRecord, source: str) -> dict[str, Any]:
     }
 
 
-def _image_rows(chunk: list[ProductRecord], advance: Any) -> list[dict[str, Any]]:
+def _image_rows(chunk: list[ProductRecord], advance: Advance) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of the photos of some products, in parts of bounded size."""
     photos = [(record.product_id, position, photo) for record in chunk for position, photo in enumerate(record.photos)]
-    rows = []
+    rows: list[dict[str, Any]] = []
+    size_bytes = 0
     for row in map_ordered(_image_row, photos, available_cores()):
         rows.append(row)
+        size_bytes += row.get("length", 0)
         advance(1)
-    return rows
+        if size_bytes >= _CHUNK_BYTES:
+            yield rows
+            rows, size_bytes = [], 0
+    if rows:
+        yield rows
 
 
 def _image_row(photo: tuple[str, int, PhotoSource]) -> dict[str, Any]:
@@ -133,19 +144,10 @@ def _image_row(photo: tuple[str, int, PhotoSource]) -> dict[str, Any]:
     }
 
 
-def _read(path: Path | bytes | ImageError) -> bytes:
-    if isinstance(path, bytes):
-        return path
-    if isinstance(path, ImageError):
-        raise path
-    if not path.is_file():  # a device or a FIFO is never opened
-        raise ImageError("file_missing", f"{path} is not there" if not path.exists() else f"{path} is no regular file")
-    if path.stat().st_size > IMPORT_LIMITS.size_bytes:
-        raise ImageError("img_too_large", f"{path.stat().st_size} bytes, the limit is {IMPORT_LIMITS.size_bytes}")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageError("file_unreadable", f"{path}: {error.strerror}") from None
+def _read(source: Path | bytes | ImageError) -> bytes:
+    if isinstance(source, ImageError):
+        raise source
+    return source if isinstance(source, bytes) else read_picture(source)
 
 
 _EXTENSIONS = {
@@ -158,11 +160,14 @@ def _extension_fits(name: str, image_format: str) -> bool:
     return Path(name).suffix.lower() in _EXTENSIONS.get(image_format, set())
 
 
-def _count(summary: IngestSummary, chunk: list[ProductRecord], rows: list[dict[str, Any]]) -> None:
+def _count_products(summary: IngestSummary, chunk: list[ProductRecord]) -> None:
     summary.products += len(chunk)
     for record in chunk:
         split = record.split or "none"
         summary.products_by_split[split] = summary.products_by_split.get(split, 0) + 1
+
+
+def _count_images(summary: IngestSummary, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         summary.photos += 1
         summary.images += row["status"] == "ok"

@@ -14,6 +14,8 @@ import numpy as np
 from shelfwise.bundle import Bundle
 from shelfwise.engines import available_cores, map_ordered
 from shelfwise.errors import ImageError, SourceError
+from shelfwise.files import text_of
+from shelfwise.images.files import read_picture
 from shelfwise.options import PredictOptions
 from shelfwise.progress import SILENT, Progress
 
@@ -49,7 +51,7 @@ def predict(
     *,
     progress: Progress = SILENT,
 ) -> Iterator[Prediction]:
-    """Yield a prediction for every photo, in order; a folder stands for all pictures below it.
+    """Yield a prediction for every photo, in order; a folder stands for all files below it but hidden ones.
 
     A photo that cannot be used is answered with its reason. Raises SourceError when there is no photo, BundleError for a
     bundle that is damaged.
@@ -71,7 +73,11 @@ def predict(
 def _files(photos: Sequence[Path | str]) -> Iterator[Path]:
     for photo in map(Path, photos):
         if photo.is_dir():
-            below = [file for file in sorted(photo.rglob("*")) if file.is_file() and not file.name.startswith(".")]
+            hidden = (".", "__")
+            below = [
+                f for f in sorted(photo.rglob("*")) if not any(p.startswith(hidden) for p in f.relative_to(photo).parts)
+            ]
+            below = [file for file in below if not file.is_dir()]
             if not below:
                 raise SourceError(f"{photo} holds no files")
             yield from below
@@ -83,16 +89,15 @@ def _files(photos: Sequence[Path | str]) -> Iterator[Path]:
 
 def _answered(bundle: Bundle, files: list[Path], top: int) -> list[Prediction]:
     try:
-        features = bundle.features_of([file.read_bytes() for file in files])
-    except (ImageError, OSError) as error:
+        features = bundle.features_of([read_picture(file) for file in files])
+    except ImageError as error:
         if len(files) > 1:  # one of them cannot be used: find out which, photo by photo
             return [prediction for file in files for prediction in _answered(bundle, [file], top)]
-        code, detail = (error.code, error.detail) if isinstance(error, ImageError) else ("file_unreadable", str(error))
-        return [Prediction(str(files[0]), "quarantined", reason=code, detail=detail)]
+        return [Prediction(text_of(files[0]), "quarantined", reason=error.code, detail=error.detail)]
     probabilities = bundle.probabilities(features)
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
     return [
-        Prediction(str(file), "ok", tuple(_answer(bundle, int(column), row[column]) for column in columns))
+        Prediction(text_of(file), "ok", tuple(_answer(bundle, int(column), row[column]) for column in columns))
         for file, row, columns in zip(files, probabilities, best, strict=True)
     ]
 
@@ -110,7 +115,15 @@ def to_csv(predictions: Iterable[Prediction]) -> str:
     for prediction in predictions:
         category, names, probability = prediction.answers[0] if prediction.answers else ("", (), "")
         shown = f"{probability:.6f}" if prediction.answers else ""
-        row = [prediction.photo, prediction.status, category, " > ".join(names), shown, prediction.reason, prediction.detail]
+        row = [
+            prediction.photo,
+            prediction.status,
+            category,
+            " > ".join(names),
+            shown,
+            prediction.reason,
+            prediction.detail,
+        ]
         writer.writerow([_harmless(cell or "") for cell in row])
     return buffer.getvalue()
 

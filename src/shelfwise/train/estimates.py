@@ -11,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from shelfwise.backbones.products import ProductFeatures
+from shelfwise.errors import CatalogError
 from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import Scores, score
 from shelfwise.metrics.intervals import Proportion, differ
@@ -19,9 +20,6 @@ from shelfwise.statistics.clusters import joined_groups, look_alike_clusters
 from shelfwise.statistics.head import softmax
 from shelfwise.taxonomy import Taxonomy
 from shelfwise.train.heads import Blocks, Learned
-
-# Rows whose scores are kept at once to fit a temperature.
-_TEMPERATURE_ROWS = 20_000
 
 NOT_INDEPENDENT = (
     "These training photos are not independent: left out one by one, {left_out:.1%} of them are answered right, but only "
@@ -68,9 +66,18 @@ class Estimates:
 
 
 def group_rows(data: ProductFeatures, column: NDArray[np.int32]) -> Grouping:
-    """Group products that share a picture byte for byte, and products of one category that look alike."""
+    """Group products that share a picture byte for byte, and products of one category that look alike.
+
+    Where every category is one cluster of look-alikes, leaving them out would leave nothing to judge by: then only equal
+    pictures are left out together. Raises CatalogError when even so no category has products in two groups.
+    """
     same_picture = _linked_by_pictures(data)
-    return Grouping(same_picture, joined_groups(same_picture, look_alike_clusters(data.x, column)))
+    for group in (joined_groups(same_picture, look_alike_clusters(data.x, column)), same_picture):
+        if rows_known_from_others(group, column).any():
+            return Grouping(same_picture, group)
+    raise CatalogError(
+        "every category has one product only: nothing is left to judge by; bring more products or photos"
+    )
 
 
 def _linked_by_pictures(data: ProductFeatures) -> NDArray[np.int64]:
@@ -85,8 +92,8 @@ def estimate(
 ) -> Estimates:
     """Estimate a head on held-out training products, and on a validation split where there is one.
 
-    The temperature is fitted with look-alikes left out; where leave-one-out and validation disagree beyond chance, on the
-    validation split. Validation products of categories that the head does not know are left aside.
+    The temperature is the head's own, fitted with look-alikes left out; where leave-one-out and validation disagree
+    beyond chance, it is fitted on validation. Validation products of categories unknown to the head are left aside.
     """
     column = columns.of(data.categories)
     ways = {"leave_one_out": groups.product, "leave_look_alikes_out": groups.look_alike}
@@ -95,8 +102,7 @@ def estimate(
     def answers(way: str, temperature: float) -> Answers:
         return _answers(learned.held_out(ways[way]), temperature, data.product_ids, column, columns)
 
-    source, notes = "leave_look_alikes_out", []
-    temperature = _temperature(learned.held_out(groups.look_alike), column, known[source])
+    temperature, source, notes = learned.temperature, "leave_look_alikes_out", []
     checked = _validation_scores(learned, columns, validation) if validation is not None else None
     if checked is not None:
         seen = score(answers("leave_one_out", temperature).take(known["leave_one_out"]), resamples=0)
@@ -139,18 +145,6 @@ def _validation_scores(learned: Learned, columns: Columns, validation: ProductFe
     return _Checked(validation.product_ids[known], column[known], learned.head.scores(validation.x[known]))
 
 
-def _temperature(blocks: Blocks, column: NDArray[np.int32], known: NDArray[np.bool_]) -> float:
-    rows: list[NDArray[np.intp]] = []
-    scores: list[NDArray[np.floating[Any]]] = []
-    for block_rows, block_scores in blocks:
-        counted = known[block_rows]
-        rows.append(block_rows[counted])
-        scores.append(block_scores[counted].astype(np.float32))
-        if sum(map(len, rows)) >= _TEMPERATURE_ROWS:
-            break
-    return fit_temperature(np.concatenate(scores), column[np.concatenate(rows)])
-
-
 def _answers(
     blocks: Blocks, temperature: float, product_ids: NDArray[np.object_], column: NDArray[np.int32], columns: Columns
 ) -> Answers:
@@ -168,6 +162,4 @@ def _top1(scores: Scores) -> float:
 
 
 def _disagree(left_out: Scores, validation: Scores) -> bool:
-    return differ(
-        Proportion(_top1(left_out), left_out.products), Proportion(_top1(validation), validation.products)
-    )
+    return differ(Proportion(_top1(left_out), left_out.products), Proportion(_top1(validation), validation.products))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shelfwise.statistics.calibration import fit_temperature
 from shelfwise.statistics.head import Head
 from shelfwise.statistics.leave_out import left_out_scores
 from shelfwise.statistics.penalty import choose_penalty
@@ -22,11 +23,12 @@ Blocks = Iterator[tuple[NDArray[np.intp], NDArray[np.floating[Any]]]]
 class Learned:
     """A head, what was chosen on the way, and its held-out scores.
 
-    held_out(groups) yields (rows, scores): what the head says of rows when it did not learn from their group; `method`
-    says how.
+    temperature: fitted on scores of products whose look-alikes were left out with them. held_out(groups) yields (rows,
+    scores): what the head says of rows when it did not learn from their group; `method` says how.
     """
 
     head: Head
+    temperature: float
     facts: dict[str, Any]
     method: str
     held_out: Callable[[NDArray[np.int64]], Blocks]
@@ -46,8 +48,11 @@ def learn_ridge(x: NDArray[np.float32], column: NDArray[np.int32], groups: NDArr
     def held_out(left_out: NDArray[np.int64]) -> Blocks:
         return left_out_scores(spectrum, statistics, choice.penalty, x, column, left_out)
 
-    facts = {"penalty": choice.penalty, "unexplained_by_penalty": {f"{p:.3g}": v for p, v in choice.unexplained.items()}}
-    return Learned(fit(spectrum, statistics, choice.penalty), facts, "closed form", held_out)
+    facts = {
+        "penalty": choice.penalty,
+        "unexplained_by_penalty": {f"{p:.3g}": v for p, v in choice.unexplained.items()},
+    }
+    return Learned(fit(spectrum, statistics, choice.penalty), choice.temperature, facts, "closed form", held_out)
 
 
 # Inverse penalties of the logistic head that are tried, and folds. Source: docs/experiments.md, entry on the heads.
@@ -55,7 +60,7 @@ _INVERSE_PENALTIES, _FOLDS = (3.0, 30.0, 300.0), 5
 
 
 def learn_logistic(x: NDArray[np.float32], column: NDArray[np.int32], groups: NDArray[np.int64]) -> Learned:
-    """Learn scikit-learn's multinomial logistic regression; the penalty is chosen, and scores are held out, by folds of groups."""
+    """Learn scikit-learn's multinomial logistic regression; folds of groups choose the penalty and hold out scores."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss
 
@@ -85,5 +90,8 @@ def learn_logistic(x: NDArray[np.float32], column: NDArray[np.int32], groups: ND
         for learn, held in folds(left_out):
             yield held, fitted(learn, best).scores(x[held])
 
+    blocks = list(held_out(groups))
+    rows = np.concatenate([rows for rows, _ in blocks])
+    temperature = fit_temperature(np.concatenate([scores for _, scores in blocks]), column[rows])
     facts = {"penalty": 1 / best, "log_loss_by_penalty": {f"{1 / c:.3g}": v for c, v in losses.items()}}
-    return Learned(fitted(np.arange(len(x)), best), facts, f"{_FOLDS} folds of groups", held_out)
+    return Learned(fitted(np.arange(len(x)), best), temperature, facts, f"{_FOLDS} folds of groups", held_out)

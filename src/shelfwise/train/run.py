@@ -88,7 +88,9 @@ def _columns(data: ProductFeatures, catalog: Catalog) -> Columns:
 
 
 def _has_validation(catalog: Catalog, splits: list[str]) -> bool:
-    return VALIDATION not in splits and VALIDATION in set(catalog.products(["split"]).column("split").unique().to_pylist())
+    return VALIDATION not in splits and VALIDATION in set(
+        catalog.products(["split"]).column("split").unique().to_pylist()
+    )
 
 
 def _weights(layout: FeatureLayout) -> dict[str, bytes]:

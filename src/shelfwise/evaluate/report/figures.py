@@ -1,0 +1,159 @@
+"""The figures in words: names, meanings, how they are written, where leave-one-out disagrees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shelfwise.evaluate.report.data import Note, ReportData
+from shelfwise.metrics.intervals import Estimate, Proportion, differ
+
+if TYPE_CHECKING:
+    from shelfwise.metrics.classification import Scores
+
+NARROW_SPACE = "\u202f"
+NO_INTERVAL = "–"  # noqa: RUF001
+
+MEANINGS = {
+    "top1": ("Top-1 accuracy", "The first answer is the right category."),
+    "top5": ("Top-5 accuracy", "The right category is among the first five answers."),
+    "macro_f1": ("Macro-F1", "F1 of every category, averaged so that rare ones count as much as common ones."),
+    "macro_precision": ("Macro precision", "Of what was put on a shelf, how much belongs there; mean over shelves."),
+    "macro_recall": ("Macro recall", "Of what belongs on a shelf, how much was put there; mean over shelves."),
+    "weighted_f1": ("Weighted F1", "F1 averaged by how many products each category has."),
+    "weighted_precision": ("Weighted precision", "Precision averaged by how many products each category has."),
+    "weighted_recall": ("Weighted recall", "The same as top-1 accuracy, where every product has one category."),
+    "micro_f1": (
+        "Micro-F1",
+        "Precision, recall and F1 over all products at once; with one answer each, top-1.",
+    ),
+    "log_loss": ("Log-loss", "How little probability the right category was given; 0 is perfect, lower is better."),
+    "calibration_error": (
+        "Calibration error",
+        "How far stated confidence is from being right, on average over 15 bins; lower is better.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of a table: what it is called, what it means, its estimate and what leave-one-out said."""
+
+    name: str
+    meaning: str
+    estimate: Estimate
+    leave_one_out: float | None
+    disagrees: bool
+    is_share: bool
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """Write a share as per cent."""
+    return NO_INTERVAL if value is None else f"{100 * value:.{digits}f}{NARROW_SPACE}%"
+
+
+def sure(confidence: float) -> str:
+    """Write a confidence without claiming certainty that is not there."""
+    if confidence > 0.995:
+        return f"over 99{NARROW_SPACE}%"
+    return f"under 1{NARROW_SPACE}%" if confidence < 0.005 else percent(confidence, 0)
+
+
+def written(value: float | None, is_share: bool) -> str:
+    """Write a figure: shares as per cent, losses as numbers."""
+    if value is None or is_share:
+        return percent(value)
+    return f"{value:.3f}"
+
+
+def interval(estimate: Estimate, is_share: bool) -> str:
+    """Write the 95 % interval."""
+    if estimate.low is None or estimate.high is None:
+        return NO_INTERVAL
+    if is_share:
+        return f"{100 * estimate.low:.1f} to {percent(estimate.high)}"
+    return f"{estimate.low:.3f} to {estimate.high:.3f}"
+
+
+def counted(value: int) -> str:
+    """Write a count with narrow spaces between thousands."""
+    return f"{value:,}".replace(",", NARROW_SPACE)
+
+
+def all_figures(data: ReportData) -> list[Figure]:
+    """List the figures over the leaves, in the order of MEANINGS."""
+    return [_leaf_figure(data, key) for key in MEANINGS if key in data.scores.figures]
+
+
+def _leaf_figure(data: ReportData, key: str) -> Figure:
+    name, meaning = MEANINGS[key]
+    other = data.leave_one_out.figures.get(key) if data.leave_one_out else None
+    return _figure(data, name, meaning, data.scores.figures[key], other, proportion=key in ("top1", "top5", "micro_f1"))
+
+
+def level_figures(data: ReportData) -> list[tuple[str, int, Figure, Figure]]:
+    """List the levels from the deepest up: name, nodes, top-1 and macro-F1."""
+    rows = []
+    for (level, figures), size in zip(data.scores.levels.items(), data.level_sizes, strict=True):
+        others = data.leave_one_out.levels.get(level, {}) if data.leave_one_out else {}
+        top1 = _figure(
+            data,
+            f"Top-1 accuracy, {level}" if len(data.level_sizes) > 1 else MEANINGS["top1"][0],
+            "",
+            figures["top1"],
+            others.get("top1"),
+            proportion=True,
+        )
+        macro = _figure(data, f"Macro-F1, {level}", "", figures["macro_f1"], others.get("macro_f1"), proportion=False)
+        rows.append((level, size, top1, macro))
+    return rows[::-1]
+
+
+def _figure(
+    data: ReportData, name: str, meaning: str, estimate: Estimate, other: Estimate | None, *, proportion: bool
+) -> Figure:
+    disagrees = False
+    if other is not None and data.leave_one_out is not None and proportion:
+        disagrees = _disagree(estimate, data.scores, other, data.leave_one_out)
+    is_share = name != MEANINGS["log_loss"][0]
+    return Figure(name, meaning, estimate, None if other is None else other.value, disagrees, is_share)
+
+
+def _disagree(estimate: Estimate, scores: Scores, other: Estimate, others: Scores) -> bool:
+    return differ(Proportion(estimate.value, scores.products), Proportion(other.value, others.products))
+
+
+def verdict(data: ReportData) -> str:
+    """Say in one sentence how good the bundle is."""
+    rows = [(level, top1.estimate.value) for level, _, top1, _ in level_figures(data)]
+    first = f"Of 100 products like these, about {round(100 * rows[0][1])} land on the right shelf"
+    if len(rows) == 1:
+        return f"{first}."
+    above = [f"about {round(100 * value)} in the right {level} category" for level, value in rows[1:]]
+    return f"{first}, {' and '.join(above)}."
+
+
+def disagreement(data: ReportData) -> Note | None:
+    """Explain in plain words why leave-one-out and the evaluated products disagree, where they do."""
+    if data.leave_one_out is None:
+        return None
+    top1 = _leaf_figure(data, "top1")
+    if not top1.disagrees or top1.leave_one_out is None:
+        return None
+    told, found = percent(top1.leave_one_out), percent(top1.estimate.value)
+    if top1.leave_one_out > top1.estimate.value:
+        return Note(
+            "warning",
+            "These training photos are not independent",
+            f"Leaving each training product out in turn promised {told}; on the evaluated products it is {found}. "
+            "That happens when photos come in bursts: the same item, on the same shelf, seconds apart. The photo left "
+            f"out then has a twin that stays, and the answer is remembered, not learned. Believe {found}, and take "
+            "thresholds and calibration from a validation split.",
+        )
+    return Note(
+        "warning",
+        "The evaluated products are easier than the training products",
+        f"Leaving each training product out in turn promised {told}; on the evaluated products it is {found}. "
+        "They may hold fewer of the difficult categories, or cleaner photos. Expect the lower figure on a catalog that "
+        "looks like the training products.",
+    )

@@ -1,0 +1,74 @@
+"""Write the page: one HTML string that asks no other host for anything."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from markupsafe import Markup
+
+from shelfwise.evaluate.report import figures
+from shelfwise.evaluate.report.diagram import diagram
+
+if TYPE_CHECKING:
+    from shelfwise.evaluate.report.data import ReportData
+
+TEMPLATES = Path(__file__).parent / "templates"
+SCRIPTS = ("page.js", "table.js", "matrix_view.js", "matrix_paint.js", "matrix.js")
+
+
+def render(report: ReportData) -> str:
+    """Render a report as one self-contained HTML page."""
+    environment = _environment()
+    return environment.get_template("report.html.jinja").render(**_view(report), css=_file("report.css"), js=_script())
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=figures.percent,
+        written=figures.written,
+        interval=figures.interval,
+        counted=figures.counted,
+        sure=figures.sure,
+    )
+    return environment
+
+
+def _view(report: ReportData) -> dict[str, Any]:
+    disagreement = figures.disagreement(report)
+    levels = figures.level_figures(report)
+    all_figures = figures.all_figures(report)
+    by_name = {figure.name: figure for figure in all_figures}
+    tiles = [top1 for _, _, top1, _ in levels[:3]]
+    tiles += [by_name[name] for name in ("Macro-F1", "Top-5 accuracy") if name in by_name][: 4 - min(3, len(levels))]
+    return {
+        "report": report,
+        "verdict": figures.verdict(report),
+        "notes": [*report.notes, *([disagreement] if disagreement else [])],
+        "tiles": tiles,
+        "figures": all_figures,
+        "levels": levels,
+        "most_support": max((row.support for row in report.categories), default=0),
+        "diagram": diagram(report.bins),
+        "matrices": [asdict(matrix) for matrix in report.matrices],
+    }
+
+
+def _script() -> Markup:
+    return Markup("\n").join(_file(name) for name in SCRIPTS)
+
+
+def _file(name: str) -> Markup:
+    """Read a file of ours that goes into the page as it is."""
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))

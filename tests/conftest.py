@@ -1,0 +1,63 @@
+"""What tests of several folders share: a cache of their own, the Grocery photos, and a drawn shop at every stage."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from drawn_shop import GROCERY, draw_shop
+
+from shelfwise.embed import embed
+from shelfwise.ingest import ingest_folder
+from shelfwise.options import EmbedOptions
+from shelfwise.train import train
+
+SMALL = EmbedOptions(backbone="lite0@96", precision="fp32")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_this_session() -> Iterator[Path]:
+    """Build graphs in a folder of this session, never in the user's cache."""
+    with tempfile.TemporaryDirectory(prefix="shelfwise-cache-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHELFWISE_CACHE", folder)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def grocery() -> Path:
+    """The Grocery Store Dataset, where it is."""
+    if not (GROCERY / "dataset").is_dir():
+        pytest.skip(
+            f"the Grocery Store Dataset is not at {GROCERY}: set SHELFWISE_DATA to the folder that holds `grocery`"
+        )
+    return GROCERY
+
+
+@pytest.fixture(scope="session")
+def drawn_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_shop(tmp_path_factory.mktemp("drawn") / "photos")
+
+
+@pytest.fixture(scope="session")
+def drawn_catalog(drawn_folder: Path) -> Path:
+    """The drawn photos ingested, without vectors; tests copy it before they change it."""
+    catalog = drawn_folder.parent / "bare.catalog"
+    ingest_folder(drawn_folder, catalog)
+    return catalog
+
+
+@pytest.fixture(scope="session")
+def embedded_catalog(drawn_folder: Path) -> Path:
+    catalog = drawn_folder.parent / "shop.catalog"
+    ingest_folder(drawn_folder, catalog)
+    embed(catalog, SMALL)
+    return catalog
+
+
+@pytest.fixture(scope="session")
+def drawn_bundle(embedded_catalog: Path) -> Path:
+    bundle = embedded_catalog.with_name("shop.bundle")
+    train(embedded_catalog, bundle)
+    return bundle
