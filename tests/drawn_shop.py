@@ -69,5 +69,5 @@ def run_python(code: str, *arguments: object, env: dict[str, str] | None = None)
 
 def shelfwise(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does."""
-    command = [sys.executable, "-m", "shelfwise", *map(str, arguments)]
+    command = [str(Path(sys.executable).with_name("shelfwise")), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)

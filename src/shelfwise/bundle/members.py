@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from shelfwise.errors import BundleError
+from shelfwise.errors import BundleError, OptionError
 from shelfwise.files import new_folder, write_bytes
 
 MANIFEST = "MANIFEST.json"
@@ -21,10 +21,10 @@ _SIZE_LIMIT, _MEMBER_LIMIT = 2 * 2**30, 256
 def write_members(path: Path, members: dict[str, bytes]) -> str:
     """Write a folder, or one file for a name ending in .zip, in one step; return the bundle's id.
 
-    Raises BundleError when `path` exists.
+    Raises OptionError when `path` exists.
     """
     if path.exists():
-        raise BundleError(str(path), "exists already: choose another name with --to, or remove it first")
+        raise OptionError(f"{path} exists already: choose another name with --to, or remove it first")
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(members.items())}
     manifest = json.dumps(digests, indent=1).encode()
     everything = members | {MANIFEST: manifest}

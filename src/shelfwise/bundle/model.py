@@ -102,7 +102,7 @@ class Bundle:
     def save(self, path: Path | str) -> str:
         """Write a folder, or one file for a name ending in .zip, in one step; return the bundle's id.
 
-        Raises BundleError when `path` exists.
+        Raises OptionError when `path` exists.
         """
         return write_members(Path(path), self._members())
 

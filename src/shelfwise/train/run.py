@@ -15,7 +15,7 @@ from shelfwise.backbones.products import ProductFeatures, embedded_layout, read_
 from shelfwise.bundle import Bundle
 from shelfwise.bundle.left_out import answers_to_parquet
 from shelfwise.catalog import Catalog
-from shelfwise.errors import BundleError, CatalogError
+from shelfwise.errors import CatalogError, OptionError
 from shelfwise.options import TrainOptions
 from shelfwise.progress import SILENT, Progress
 from shelfwise.train.estimates import Columns, Estimates, estimate, group_rows
@@ -44,11 +44,11 @@ def train(
 ) -> TrainSummary:
     """Learn a head on embedded photos, estimate it on held-out products, and write the bundle.
 
-    Raises CatalogError where the catalog lacks splits, embeddings or categories, BundleError where `to` exists.
+    Raises CatalogError where the catalog lacks splits, embeddings or categories, OptionError where `to` exists.
     """
     options = options or TrainOptions()
     if Path(to).exists():
-        raise BundleError(str(to), "exists already: choose another name with --to, or remove it first")
+        raise OptionError(f"{to} exists already: choose another name with --to, or remove it first")
     opened = Catalog(catalog)
     layout = embedded_layout(opened, options.backbone)
     splits = options.learn_from.split("+")
