@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-GROCERY = Path(os.environ.get("SHELFWISE_DATA", Path(__file__).parents[3] / "shared" / "data")) / "grocery" / "dataset"
+import drawn_shop
+
+GROCERY = drawn_shop.GROCERY / "dataset"
 
 
 def picture(side: int) -> np.ndarray:

@@ -1,5 +1,4 @@
 import hashlib
-import os
 import pickle
 from pathlib import Path
 
@@ -82,7 +81,7 @@ def test_a_pickle_that_names_anything_but_tensors_is_refused_and_runs_nothing(
     evil = f"c{module}\n{function}\n".encode() + b"(" + pickle.dumps(argument, 2)[2:-1] + b"tR."
     if module in ("os", "posix", "builtins"):  # the plant works: an ordinary unpickler runs it
         pickle.loads(evil)
-        os.remove(canary)
+        canary.unlink()
     tensors = {"w": tensor_opcodes("0", "FloatStorage", 0, (24,), (1,))}
     content = state_dict_file(tensors, {"0": VALUES}, **{part: evil})
     with pytest.raises(BackboneError, match=f"asks for {module}.{function}, which is no part of a state dict"):

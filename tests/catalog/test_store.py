@@ -85,7 +85,7 @@ def test_a_newer_format_is_refused_with_the_line_to_type_and_today_s_is_read(sma
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"", b"{", b"[]", b"null", b"3", b'"x"', b"{}", b'{"format": "1"}', b'{"format": null}', b"\xff\xfe{", b"[" * 99999]
+    "content", [None, b"", b"{", b"[]", b"null", b"3", b'"x"', b"{}", b'{"format": "1"}', b'{"format": null}', b'{"format": 1}', b"\xff\xfe{", b"[" * 99999]
 )  # fmt: skip
 def test_what_is_no_catalog_is_told_in_one_line(tmp_path: Path, content: bytes | None):
     if content is not None:

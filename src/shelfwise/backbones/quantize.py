@@ -31,6 +31,8 @@ def quantize(model: onnx.ModelProto, side_px: int) -> bytes:
         def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
             return next(self.batches, None)
 
+    # Says that there is nothing left to fold or infer; without it ONNX Runtime warns and sets up logging.
+    model.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
         source.write_bytes(model.SerializeToString())

@@ -52,5 +52,5 @@ def answers_from_parquet(data: bytes, categories: tuple[str, ...], taxonomy: Tax
             level_names=taxonomy.level_names,
             **columns,
         )
-    except (pa.ArrowException, KeyError, ValueError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise BundleError("left_out.parquet", f"is not a table of answers ({error})") from error

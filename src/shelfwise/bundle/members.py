@@ -111,7 +111,7 @@ def _check_listing(names: list[str], size_bytes: int) -> None:
     if missing:
         raise BundleError(missing[0], "is missing")
     if len(set(names)) < len(names):
-        raise BundleError(names[0], "a member name occurs twice")
+        raise BundleError(next(name for name in names if names.count(name) > 1), "occurs twice")
     if size_bytes > _SIZE_LIMIT or len(names) > _MEMBER_LIMIT:
         raise BundleError(
             names[0], f"{len(names)} files of {size_bytes} bytes, the limit is {_MEMBER_LIMIT} and {_SIZE_LIMIT}"

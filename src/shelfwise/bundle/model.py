@@ -179,11 +179,15 @@ def _taxonomy_and_categories(values: dict[str, Any]) -> tuple[Taxonomy, tuple[st
 
 
 def _foreign_weights(layout: FeatureLayout, members: dict[str, bytes]) -> dict[str, bytes]:
-    names = [spec.card.name for spec in layout.specs if spec.card.source != "package"]
-    wanted = {f"backbones/{name}.onnx" for name in names}
+    foreign = [spec for spec in layout.specs if spec.card.source != "package"]
+    wanted = {f"backbones/{spec.card.name}.onnx" for spec in foreign}
     for file in sorted(wanted ^ {member for member in members if member.startswith("backbones/")}):
         raise BundleError(file, "is missing" if file in wanted else "belongs to no backbone of the bundle")
-    return {name: members[f"backbones/{name}.onnx"] for name in names}
+    weights = {spec.card.name: members[f"backbones/{spec.card.name}.onnx"] for spec in foreign}
+    for card in (spec.card for spec in foreign):
+        if hashlib.sha256(weights[card.name]).hexdigest() != card.sha256:
+            raise BundleError(f"backbones/{card.name}.onnx", "is not the file that its card pins")
+    return weights
 
 
 def _digest_of(categories: tuple[str, ...]) -> str:
@@ -203,7 +207,7 @@ def _tensors(name: str, data: bytes, shapes: dict[str, tuple[int, ...]]) -> dict
         raise BundleError(name, f"is not a safetensors file ({error})") from error
     found = {key: tensor.shape for key, tensor in tensors.items()}
     if found != shapes:
-        raise BundleError(name, f"holds {found}, the categories and backbones ask for {shapes}")
+        raise BundleError(name, f"holds {str(found)[:200]}, the categories and backbones ask for {shapes}")
     for key, tensor in tensors.items():
         if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
             raise BundleError(name, f"{key} holds values that are not finite float32 numbers")

@@ -146,7 +146,9 @@ def _read_description(path: Path) -> dict[str, Any]:
     try:
         description: dict[str, Any] = json.loads((path / _DESCRIPTION).read_bytes())
         newer = description["format"] > schema.CATALOG_FORMAT
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if not newer and not {"level_names", "source", "embedded"} <= set(description):
+            raise KeyError
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CatalogError(
             f"{path} is not a catalog ({error.__class__.__name__}): make one with  shelfwise ingest"
         ) from None

@@ -65,7 +65,7 @@ def embed(catalog: Path | str, options: EmbedOptions | None = None, *, progress:
     """
     options = options or EmbedOptions()
     opened = Catalog(catalog)
-    asked = parse_specs(options.backbone or PRESETS[options.preset])
+    asked = parse_specs(PRESETS[options.preset] if options.backbone is None else options.backbone)
     specs = [settle_precision(spec, options.precision) for spec in asked]
     images = _usable(opened)
     summary = EmbedSummary(str(catalog), len(images["row"]))

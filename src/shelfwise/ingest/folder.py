@@ -103,13 +103,19 @@ def _listing(paths: list[PurePosixPath]) -> str:
 
 def _top_folders_are_splits(found: _Found) -> bool:
     top = {folder.parts[0] for folder in found.folders if folder.parts}
-    return "train" in top and top <= set(SPLIT_NAMES) and any(len(photo.parts) > 2 for photo in found.photos)
+    splits = {name for name in top if name.lower() in SPLIT_NAMES}
+    if "train" not in map(str.lower, splits) or not any(len(photo.parts) > 2 for photo in found.photos):
+        return False
+    if splits != top and len(splits) > 1:
+        others = _listing([PurePosixPath(name) for name in sorted(top - splits)])
+        raise SourceError(f"{', '.join(sorted(splits))} look like splits, but beside them lies: {others}; move it away")
+    return splits == top
 
 
 def _place(path: PurePosixPath, has_splits: bool) -> tuple[str | None, str]:
     """Return split and category (empty for none) of a photo's path."""
     parts = path.parts[:-1]
-    split = SPLIT_NAMES[parts[0]] if has_splits and parts else None
+    split = SPLIT_NAMES[parts[0].lower()] if has_splits and parts else None
     return split, text_of(PurePosixPath(*parts[has_splits:])) if parts[has_splits:] else ""
 
 
