@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import harness
 import numpy as np
-from networks import require_torch, timm_lite
 
+import harness
+from networks import require_torch, timm_lite
 from shelfwise.backbones import Extractor, parse_specs
 from shelfwise.backbones.cards import Precision
 from shelfwise.engines import map_ordered

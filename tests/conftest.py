@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from drawn_shop import GROCERY, draw_shop
 
+from drawn_shop import GROCERY, draw_shop
 from shelfwise.embed import embed
 from shelfwise.ingest import ingest_folder
 from shelfwise.options import EmbedOptions

@@ -10,14 +10,28 @@ import sys
 from pathlib import Path
 
 import pytest
-from drawn_shop import photo, run_python, write
 
 import shelfwise
+from drawn_shop import photo, run_python, write
 
 PACKAGE = Path(shelfwise.__file__).parent
 DOCUMENT = PACKAGE.parents[1] / "docs" / "architecture.md"
 # What makes a start slow.
-HEAVY = "torch onnx onnxruntime lance pyarrow scipy sklearn matplotlib PIL pandas numpy safetensors huggingface_hub".split()
+HEAVY = [
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "lance",
+    "pyarrow",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+    "PIL",
+    "pandas",
+    "numpy",
+    "safetensors",
+    "huggingface_hub",
+]
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "base", "core", "manager"}
 
 
@@ -103,9 +117,13 @@ def loaded_by(code: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split()[1:])
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["train", "--help"], ["ingest", "folder", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["--help"], ["train", "--help"], ["ingest", "folder", "--help"], ["--version"]]
+)
 def test_help_loads_none_of_the_heavy_packages(arguments: list[str]):
-    run = f"import shelfwise.cli\ntry: shelfwise.cli.main({arguments!r})\nexcept SystemExit as end: assert end.code == 0"
+    run = (
+        f"import shelfwise.cli\ntry: shelfwise.cli.main({arguments!r})\nexcept SystemExit as end: assert end.code == 0"
+    )
     assert loaded_by(run) == set()
 
 

@@ -20,9 +20,9 @@ import numpy as np
 import onnx
 import pytest
 import safetensors.numpy
-from drawn_shop import photo
 from onnx import TensorProto, helper
 
+from drawn_shop import photo
 from shelfwise.backbones import FeatureLayout
 from shelfwise.backbones.cards import BackboneCard, BackboneSpec
 from shelfwise.bundle import Bundle
@@ -195,7 +195,9 @@ def test_a_flipped_bit_in_a_zip_is_refused_or_changes_nothing_that_is_read(folde
             pass
 
 
-@pytest.mark.parametrize("file", ["bundle.json", HEAD, "golden.safetensors", "left_out.parquet", "golden/03", "MANIFEST.json"])
+@pytest.mark.parametrize(
+    "file", ["bundle.json", HEAD, "golden.safetensors", "left_out.parquet", "golden/03", "MANIFEST.json"]
+)
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut", "one byte more"])
 def test_a_file_that_is_missing_or_of_another_length_is_named(folder: Path, file: str, damage: str):
     data = (folder / file).read_bytes()
@@ -257,7 +259,9 @@ STRUCTURES = {
     "an offset past the end [14]": raw({"weight": tensor([1], 4, 8)}, bytes(4)),
     "offsets reversed [15]": raw({"weight": tensor([1], 4, 0)}, bytes(4)),
     "tensors that overlap [16]": raw({"weight": tensor([2], 0, 8), "intercept": tensor([2], 4, 12)}, bytes(12)),
-    "a tensor twice [17]": raw(b'{"weight": %b, "weight": %b}' % ((json.dumps(tensor([1], 0, 4)).encode(),) * 2), bytes(4)),
+    "a tensor twice [17]": raw(
+        b'{"weight": %b, "weight": %b}' % ((json.dumps(tensor([1], 0, 4)).encode(),) * 2), bytes(4)
+    ),
     "100,000 tensors [18]": raw(HUGE, bytes(400_000)),
     "a number array with objects [39]": np.array([{}], dtype=object).dumps(),
 }
@@ -344,7 +348,9 @@ DESCRIPTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a card with other weights": lambda v: layout(v)["card"].update(sha256="0" * 64),
     "a card on the hub without its weights": lambda v: layout(v)["card"].update(source="hub", name="x", widths=[1280]),
     "a card in the file system": lambda v: layout(v)["card"].update(source="file", file="/etc/passwd", widths=[1280]),
-    "a card with a name that is a path": lambda v: layout(v)["card"].update(source="file", name="../../x", widths=[1280]),
+    "a card with a name that is a path": lambda v: layout(v)["card"].update(
+        source="file", name="../../x", widths=[1280]
+    ),
     "side 0 [30]": lambda v: layout(v).update(side_px=0),
     "side 10^9 [30]": lambda v: layout(v).update(side_px=10**9),
     "a side without end": lambda v: layout(v).update(side_px=float("inf")),
@@ -384,7 +390,9 @@ def test_golden_images_cannot_be_left_out_or_exchanged(folder: Path):
     refused(sealed(folder), "golden", "img_")
     shutil.rmtree(folder / "golden")
     refused(sealed(folder), "golden")
-    (folder / "golden.safetensors").write_bytes(safetensors.numpy.save({"probabilities": np.zeros((0, 12), np.float32)}))
+    (folder / "golden.safetensors").write_bytes(
+        safetensors.numpy.save({"probabilities": np.zeros((0, 12), np.float32)})
+    )
     refused(sealed(folder), "golden/00", "is missing")
 
 
@@ -433,7 +441,10 @@ def test_answers_of_left_out_products_that_are_none_are_refused_by_name(folder: 
 
 @pytest.mark.slow
 def test_two_hundred_flips_with_a_new_manifest_never_crash(folder: Path):
-    dice, files = random.Random(5), sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "MANIFEST.json")
+    dice, files = (
+        random.Random(5),
+        sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "MANIFEST.json"),
+    )
     told = 0
     for _ in range(200):
         path = dice.choice(files)
@@ -452,7 +463,9 @@ def test_two_hundred_flips_with_a_new_manifest_never_crash(folder: Path):
 # ---- containers
 
 
-@pytest.mark.parametrize("name", ["../x", "/tmp/x", "golden/../../x", "golden/../x", "backbones/../x.onnx", "a/b", "golden/", "C:\\x"])
+@pytest.mark.parametrize(
+    "name", ["../x", "/tmp/x", "golden/../../x", "golden/../x", "backbones/../x.onnx", "a/b", "golden/", "C:\\x"]
+)
 def test_a_member_with_a_strange_name_is_refused_and_nothing_is_written(folder: Path, name: str):
     before = set(folder.parent.rglob("*"))
     file = zipped(sealed(folder), **{name: b"x"})  # [34] [35]
@@ -584,7 +597,14 @@ def test_a_foreign_backbone_travels_inside_the_bundle(foreign: Path):
 
 @pytest.mark.parametrize(
     "data",
-    [graph(external=True), graph(domain="evil.ops"), b"", b"no graph", graph()[:-20], onnx.ModelProto().SerializeToString()],
+    [
+        graph(external=True),
+        graph(domain="evil.ops"),
+        b"",
+        b"no graph",
+        graph()[:-20],
+        onnx.ModelProto().SerializeToString(),
+    ],
     ids=["external data [40]", "operators of a library [40]", "empty", "no graph", "cut", "bare"],
 )
 def test_a_graph_that_is_not_sound_is_refused(foreign: Path, data: bytes):

@@ -136,7 +136,9 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path):
 def test_what_a_killed_process_left_is_removed_and_what_a_living_one_fills_is_not(tmp_path: Path):
     target = tmp_path / "a[b].catalog"
     children = [
-        subprocess.Popen([sys.executable, "-c", FILLING, target], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", FILLING, target], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         for _ in range(2)
     ]
     killed, living = (Path(child.stdout.readline().strip()) for child in children)

@@ -84,8 +84,8 @@ def test_predict_from_files_gives_the_answers_of_evaluate(walk: dict, grocery: P
     predictions = shelfwise("predict", walk["bundle"], kiwis)["predictions"]
     assert len(predictions) == len(list(kiwis.glob("*.jpg")))
     right = sum(prediction["answers"][0]["category"] == "Fruit/Kiwi" for prediction in predictions)
-    from shelfwise.bundle import Bundle
     from shelfwise.backbones.products import read_products
+    from shelfwise.bundle import Bundle
     from shelfwise.catalog import Catalog
 
     bundle = Bundle.load(walk["bundle"])

@@ -59,7 +59,7 @@ def test_every_convolution_of_the_graph_runs_in_int8() -> None:
 def test_a_graph_built_twice_is_the_same_graph_and_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     spec = parse_spec(SMALL)
     state = read_state_dict(weights_file(spec.card), spec.card.sha256)
-    first, second = (quantize(build_lite(state, spec.stages), spec.side_px) for _ in range(2))
+    first, second = (quantize(build_lite(state, spec.stages), spec.card.side_px) for _ in range(2))
     assert first == second == graph_file(int8(SMALL)).read_bytes()
     assert not caplog.records
 

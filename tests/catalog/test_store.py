@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn_shop import write
 
+from drawn_shop import write
 from shelfwise.catalog import Catalog
 from shelfwise.catalog.schema import CATALOG_FORMAT
 from shelfwise.errors import CatalogError
@@ -97,7 +97,9 @@ def test_what_is_no_catalog_is_told_in_one_line(tmp_path: Path, content: bytes |
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("damage", ["a table is missing", "its versions are missing", "its data is missing", "a file is cut"])
+@pytest.mark.parametrize(
+    "damage", ["a table is missing", "its versions are missing", "its data is missing", "a file is cut"]
+)
 def test_a_damaged_table_is_named_in_one_line(small: Path, damage: str):
     table = small / "images.lance"
     data = next((table / "data").iterdir())
@@ -211,7 +213,9 @@ def test_a_table_opened_before_a_commit_does_not_change_under_the_reader(small: 
 def test_two_writers_at_once_lose_nothing(small: Path):
     Catalog(small).append_embeddings(KEY, ["first"], vectors(1))
     code = WRITER.replace('f"r{number}-{k}"', 'f"{sys.argv[3]}{number}-{k}"')
-    writers = [subprocess.Popen([sys.executable, "-c", code, small, "10", name], stdout=subprocess.DEVNULL) for name in "ab"]
+    writers = [
+        subprocess.Popen([sys.executable, "-c", code, small, "10", name], stdout=subprocess.DEVNULL) for name in "ab"
+    ]
     assert [writer.wait() for writer in writers] == [0, 0]
     ids = Catalog(small).embedding_ids(KEY).to_pylist()
     assert len(ids) == len(set(ids)) == 201

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from conftest import SMALL
 from drawn_shop import photo, run_python, write
-
 from shelfwise.backbones import Extractor, parse_specs
 from shelfwise.catalog import Catalog
 from shelfwise.embed import embed

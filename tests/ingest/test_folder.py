@@ -10,10 +10,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from drawn_shop import lay_out, run_python, tiny, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drawn_shop import lay_out, run_python, tiny, write
 from shelfwise.catalog import Catalog
 from shelfwise.errors import CatalogError, ImageError, SourceError, TaxonomyError
 from shelfwise.ingest import IngestSummary, ingest_folder
@@ -37,7 +37,9 @@ def reasons(catalog: Catalog) -> dict[str, str]:
 
 
 def test_folders_are_the_tree_and_a_file_s_path_is_its_product(tmp_path: Path):
-    summary, catalog = ingested(lay_out(tmp_path / "shop", "Fruit/Apple/1.jpg", "Fruit/Apple/2.jpg", "Fruit/Kiwi/1.jpg"))
+    summary, catalog = ingested(
+        lay_out(tmp_path / "shop", "Fruit/Apple/1.jpg", "Fruit/Apple/2.jpg", "Fruit/Kiwi/1.jpg")
+    )
     assert places(catalog) == {
         "Fruit/Apple/1.jpg": ("Fruit/Apple", None),
         "Fruit/Apple/2.jpg": ("Fruit/Apple", None),
@@ -163,7 +165,11 @@ def test_a_flat_folder_has_products_without_a_category(tmp_path: Path):
 
 def test_a_photo_beside_the_class_folders_of_a_split_keeps_its_split(tmp_path: Path):
     _, catalog = ingested(lay_out(tmp_path / "shop", "train/a/1.jpg", "train/lost.jpg", "stray.jpg"))
-    assert places(catalog) == {"train/a/1.jpg": ("a", "train"), "train/lost.jpg": (None, "train"), "stray.jpg": (None, None)}
+    assert places(catalog) == {
+        "train/a/1.jpg": ("a", "train"),
+        "train/lost.jpg": (None, "train"),
+        "stray.jpg": (None, None),
+    }
 
 
 def test_links_to_files_inside_are_read_and_links_out_or_nowhere_are_quarantined(tmp_path: Path):
@@ -290,14 +296,18 @@ def test_a_target_that_exists_is_refused_before_anything_is_read(tmp_path: Path)
 
 
 def test_the_order_of_files_on_disk_does_not_matter(tmp_path: Path):
-    names = [f"{split}/{top}/{leaf}/{n}.jpg" for split in ("train", "test") for top in "ba" for leaf in "dc" for n in (10, 2)]
+    names = [
+        f"{split}/{top}/{leaf}/{n}.jpg" for split in ("train", "test") for top in "ba" for leaf in "dc" for n in (10, 2)
+    ]
     tables = []
     for number in range(3):
         shuffled = random.Random(number).sample(names, len(names))
         for name in shuffled:
             write(tmp_path / str(number) / name, tiny(names.index(name)))
         _, catalog = ingested(tmp_path / str(number))
-        tables.append((catalog.products().to_pylist(), catalog.images(["image_id", "sha256"]).to_pylist(), catalog.taxonomy))
+        tables.append(
+            (catalog.products().to_pylist(), catalog.images(["image_id", "sha256"]).to_pylist(), catalog.taxonomy)
+        )
     assert tables[0] == tables[1] == tables[2]
 
 
@@ -340,7 +350,9 @@ def test_every_file_of_any_folder_is_counted_once(tree: dict[tuple[tuple[str, ..
         catalog = Catalog(to)
         rows = catalog.images(["product_id", "bytes"]).to_pylist()
         assert {row["product_id"]: row["bytes"] for row in rows} == {"/".join((*p, n)): d for p, n, d in claims}
-        has_splits = {category for category, _ in places(catalog).values()} and summary.products_by_split.keys() != {"none"}
+        has_splits = {category for category, _ in places(catalog).values()} and summary.products_by_split.keys() != {
+            "none"
+        }
         for product, (category, split) in places(catalog).items():
             parts = product.split("/")[:-1]
             assert (category or "") == "/".join(parts[1:] if has_splits and parts else parts)
@@ -421,7 +433,13 @@ def test_photos_given_as_bytes_or_as_a_known_fault_are_taken(tmp_path: Path):
     lost = ImageError("no_image", "the row holds none")
     records = [record("one", tiny(1), tiny(2)), record("two", lost), record("one", tiny(1), tiny(2))]
     summary = write_catalog(records, taxonomy_of_paths(["a"]), tmp_path / "x.catalog", source={"kind": "test"})
-    assert (summary.products, summary.photos, summary.images, summary.quarantined, summary.duplicates) == (2, 5, 2, 1, 2)
+    assert (summary.products, summary.photos, summary.images, summary.quarantined, summary.duplicates) == (
+        2,
+        5,
+        2,
+        1,
+        2,
+    )
     rows = Catalog(tmp_path / "x.catalog").images(["image_id", "position", "reason"]).to_pylist()
     assert [(row["image_id"], row["position"], row["reason"]) for row in rows] == [
         ("one#0", 0, None), ("one#1", 1, None), ("two#0", 0, "no_image"),

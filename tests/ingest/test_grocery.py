@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from drawn_shop import tiny, write
 
+from drawn_shop import tiny, write
 from shelfwise.catalog import Catalog
 from shelfwise.errors import SourceError
 from shelfwise.ingest import IngestSummary, ingest_grocery
@@ -170,11 +170,15 @@ def test_the_real_data_set_is_imported_whole(real: tuple[IngestSummary, Catalog]
 
 
 @pytest.mark.slow
-def test_every_real_photo_is_under_the_label_that_the_listing_gives_it(real: tuple[IngestSummary, Catalog], grocery: Path):
+def test_every_real_photo_is_under_the_label_that_the_listing_gives_it(
+    real: tuple[IngestSummary, Catalog], grocery: Path
+):
     _, catalog = real
     table = csv.DictReader(io.StringIO((grocery / "dataset/classes.csv").read_text()))
     name_of = {row["Class ID (int)"]: row["Class Name (str)"] for row in table}
-    category_of = dict(zip(*(catalog.products([c]).column(c).to_pylist() for c in ("product_id", "category")), strict=True))
+    category_of = dict(
+        zip(*(catalog.products([c]).column(c).to_pylist() for c in ("product_id", "category")), strict=True)
+    )
     listed = 0
     for split in ("train", "val", "test"):
         for line in (grocery / f"dataset/{split}.txt").read_text().splitlines():
@@ -197,9 +201,13 @@ def test_the_brown_cap_mushroom_lies_under_mushroom_though_its_photos_do_not(rea
 
 
 @pytest.mark.slow
-def test_the_middle_level_of_the_tree_is_the_coarse_one_of_the_data_set(real: tuple[IngestSummary, Catalog], grocery: Path):
+def test_the_middle_level_of_the_tree_is_the_coarse_one_of_the_data_set(
+    real: tuple[IngestSummary, Catalog], grocery: Path
+):
     _, catalog = real
     rows = list(csv.DictReader(io.StringIO((grocery / "dataset/classes.csv").read_text())))
     leaf_of = {catalog.taxonomy.names(leaf)[-1]: leaf for leaf in catalog.taxonomy.leaves}
-    pairs = {(row["Coarse Class ID (int)"], catalog.taxonomy.ancestor(leaf_of[row["Class Name (str)"]], 1)) for row in rows}
+    pairs = {
+        (row["Coarse Class ID (int)"], catalog.taxonomy.ancestor(leaf_of[row["Class Name (str)"]], 1)) for row in rows
+    }
     assert len(pairs) == len({coarse for coarse, _ in pairs}) == len({node for _, node in pairs}) == 43

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from shelfwise.errors import BackboneError, OptionError
+from shelfwise.images.preprocess import Fit
 
 Precision = Literal["fp32", "int8"]
 Source = Literal["package", "hub", "file"]
@@ -20,17 +21,21 @@ Pool = Literal["none", "first", "mean", "map"]
 SIDES_PX = range(32, 1025)
 
 # Named sets of backbones. Source: docs/experiments.md, entries on the default, the fast and the best preset.
-PRESETS = {"fast": "lite0", "default": "lite0+lite1+lite2", "best": "lite0@320:2+lite2@340:2"}
+PRESETS = {
+    "fast": "lite0@320:2",
+    "default": "lite0@320:2+lite2@340:2",
+    "best": "lite0@320:2/zoom+lite2@340:2/zoom",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BackboneCard:
     """A backbone's card.
 
-    widths: the pooled head first, then the pooled outputs of the last stages, last one first; one width where the
-    network offers no stages. `source` says where `file` lies: in an installed package, on the Hugging Face hub at a
-    pinned revision, or in the file system. `mean`, `std`, `output` and `pool` describe foreign ONNX graphs, whose input
-    is float (n, 3, h, w); `int8_cost_points` maps a side to the accuracy that int8 costs there (docs/experiments.md).
+    source: where `file` lies: in an installed package, on the Hugging Face hub at a pinned revision, or in the file system.
+    widths: the pooled head first, then the pooled outputs of the last stages, last one first; one width where the network
+    offers no stages. fit: how a photo becomes a square. mean, std, output, pool: of foreign ONNX graphs, whose input is float
+    (n, 3, h, w). int8_cost_points: what int8 costs at SIDE:STAGES, in points of accuracy (docs/experiments.md).
     """
 
     name: str
@@ -47,6 +52,7 @@ class BackboneCard:
     revision: str = ""
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
+    fit: Fit = "squash"
     output: str = "vector"
     pool: Pool = "none"
     int8_cost_points: dict[str, float] = field(default_factory=dict)
@@ -73,6 +79,7 @@ class BackboneCard:
         widths = self.widths if isinstance(self.widths, tuple) else ()
         problems = {
             "source: package, hub or file is needed": self.source not in get_args(Source),
+            "fit: squash, crop or pad is needed": self.fit not in get_args(Fit),
             "pool: none, first, mean or map is needed": self.pool not in get_args(Pool),
             "sha256: 64 hex digits are needed": not re.fullmatch(r"[0-9a-f]{64}", str(self.sha256)),
             "widths: whole numbers are needed": not widths or not all(type(w) is int and w > 0 for w in widths),
@@ -96,23 +103,34 @@ def _is_color(values: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class BackboneSpec:
-    """A backbone as an option names it: `NAME[@SIDE][:STAGES]`, with the precision that was settled on."""
+    """A backbone as an option names it: `NAME[@SIDE][:STAGES][/zoom]`, with the precision that was settled on.
+
+    stages: how many of the last stages' pooled outputs stand beside the head's. zoom: the vector is the mean of the whole
+    photo's and its middle's, at twice the cost.
+    """
 
     card: BackboneCard
     side_px: int
     stages: int
+    zoom: bool = False
     precision: Precision = "fp32"
 
     def __str__(self) -> str:
+        return f"{self.card.name}{self.variant}"
+
+    @property
+    def variant(self) -> str:
+        """What the option says behind the name, e.g. `@320:2/zoom`."""
         side = f"@{self.side_px}" if self.side_px != self.card.side_px else ""
-        return f"{self.card.name}{side}" + (f":{self.stages}" if self.stages else "")
+        return side + (f":{self.stages}" if self.stages else "") + ("/zoom" if self.zoom else "")
 
     @property
     def key(self) -> str:
         """Name of this embedding in a catalog, e.g. `lite0-320-s2-int8`."""
         stages = f"-s{self.stages}" if self.stages else ""
         weights = "" if self.card.source == "package" else f"-{self.card.sha256[:8]}"
-        return f"{self.card.name}{weights}-{self.side_px}{stages}-{self.precision}"
+        zoom = "-zoom" if self.zoom else ""
+        return f"{self.card.name}{weights}-{self.side_px}{stages}{zoom}-{self.precision}"
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -122,7 +140,8 @@ class BackboneSpec:
     def to_dict(self) -> dict[str, Any]:
         """Return the backbone as JSON values."""
         return {
-            "card": self.card.to_dict(), "side_px": self.side_px, "stages": self.stages, "precision": self.precision,
+            "card": self.card.to_dict(), "side_px": self.side_px, "stages": self.stages, "zoom": self.zoom,
+            "precision": self.precision,
         }  # fmt: skip
 
     @classmethod
@@ -137,7 +156,7 @@ class BackboneSpec:
             if known is None or known.sha256 != card.sha256:
                 raise BackboneError(f"{card.name}: this shelfwise brings no such weights")
             card = known
-        spec = cls(card, int(values["side_px"]), int(values["stages"]), values["precision"])
+        spec = cls(card, int(values["side_px"]), int(values["stages"]), bool(values["zoom"]), values["precision"])
         if spec.precision not in get_args(Precision) or (spec.precision == "int8" and card.source != "package"):
             raise BackboneError(f"{card.name}: the precision {spec.precision!r} is not to be had")
         if spec.side_px not in SIDES_PX or spec.stages not in range(len(card.widths)):
@@ -191,21 +210,21 @@ def _read_card(path: Path) -> BackboneCard:
     return card
 
 
-_SPEC = re.compile(r"(?P<name>.+?)(@(?P<side>\d+))?(:(?P<stages>\d+))?")
+_SPEC = re.compile(r"(?P<name>.+?)(@(?P<side>\d+))?(:(?P<stages>\d+))?(?P<zoom>/zoom)?")
 
 
 def parse_spec(text: str) -> BackboneSpec:
-    """Parse `NAME[@SIDE][:STAGES]`; raises OptionError for a side or a number of stages that cannot be."""
+    """Parse `NAME[@SIDE][:STAGES][/zoom]`; raises OptionError for a side or a number of stages that cannot be."""
     match = _SPEC.fullmatch(text.strip())
     if match is None:
-        raise OptionError(f"{text!r} names no backbone: write NAME, NAME@SIDE or NAME@SIDE:STAGES")
+        raise OptionError(f"{text!r} names no backbone: write NAME[@SIDE][:STAGES][/zoom]")
     card = find_card(match["name"])
     side_px, stages = int(match["side"] or card.side_px), int(match["stages"] or 0)
     if side_px not in SIDES_PX:
         raise OptionError(f"{text}: a side of {side_px} px is out of range (32 to 1024)")
     if stages >= len(card.widths):
         raise OptionError(f"{text}: {card.name} offers {len(card.widths) - 1} stages beside its head")
-    return BackboneSpec(card, side_px, stages)
+    return BackboneSpec(card, side_px, stages, zoom=match["zoom"] is not None)
 
 
 def parse_specs(text: str) -> list[BackboneSpec]:

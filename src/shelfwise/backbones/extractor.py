@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
@@ -9,6 +11,9 @@ from numpy.typing import NDArray
 from shelfwise.backbones.cards import BackboneSpec
 from shelfwise.backbones.graphs import graph_file
 from shelfwise.images.preprocess import Preprocessing, prepare
+
+# Share of each side that the second view of a zoomed backbone shows. Source: docs/experiments.md, views.
+ZOOM = 0.8
 
 
 class Extractor:
@@ -20,7 +25,8 @@ class Extractor:
 
     def __init__(self, spec: BackboneSpec, *, threads: int = 1, embedded: bytes | None = None) -> None:
         self.spec = spec
-        self.preprocessing = Preprocessing(side_px=spec.side_px)
+        whole = Preprocessing(side_px=spec.side_px, fit=spec.card.fit)
+        self.views = [whole, replace(whole, middle=ZOOM)] if spec.zoom else [whole]
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -36,4 +42,5 @@ class Extractor:
 
     def vectors_of(self, pictures: list[bytes]) -> NDArray[np.float32]:
         """Compute raw vectors (n, d) of encoded photos; raises ImageError for one that cannot be used."""
-        return self.vectors(np.stack([prepare(data, self.preprocessing) for data in pictures]))
+        seen = [self.vectors(np.stack([prepare(data, view) for data in pictures])) for view in self.views]
+        return np.mean(seen, axis=0, dtype=np.float32) if len(seen) > 1 else seen[0]

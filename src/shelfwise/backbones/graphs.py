@@ -23,7 +23,8 @@ def graph_file(spec: BackboneSpec, embedded: bytes | None = None) -> Path:
     card = spec.card
     made_of = (_GRAPH_VERSION, card.sha256, card.widths, card.output, card.pool, card.mean, card.std)
     digest = hashlib.sha256(repr(made_of).encode()).hexdigest()
-    path = cache_folder() / "graphs" / f"{spec.key}-{digest[:16]}.onnx"
+    side = "" if card.source == "package" else f"-{spec.side_px}"  # our own graphs take any side
+    path = cache_folder() / "graphs" / f"{card.name}{side}-s{spec.stages}-{spec.precision}-{digest[:16]}.onnx"
     if not path.exists():
         write_bytes(path, _build(spec, embedded))
     return path
@@ -45,7 +46,7 @@ def _build(spec: BackboneSpec, embedded: bytes | None) -> bytes:
         if found != card.sha256:
             raise BackboneError(f"{card.name}: sha256 of {card.file} is {found}, the card pins {card.sha256}")
         model = from_pixels(data, spec)
-    return quantize(model, spec.side_px) if spec.precision == "int8" else bytes(model.SerializeToString())
+    return quantize(model, card.side_px) if spec.precision == "int8" else bytes(model.SerializeToString())
 
 
 def weights_file(card: BackboneCard) -> Path:

@@ -19,6 +19,7 @@ _QUANTIZED_OPERATORS = ["Conv", "Clip", "Add", "GlobalAveragePool"]
 def quantize(model: onnx.ModelProto, side_px: int) -> bytes:
     """Turn a float graph (input `pixels`) into an int8 one (QDQ).
 
+    side_px: side of the calibration pictures, the backbone's own; the graph then serves at every side.
     The ranges of the activations are the smallest and largest values seen on drawn pictures, so that the graph depends on
     nothing but the weights. Source: docs/experiments.md, entry on int8.
     """

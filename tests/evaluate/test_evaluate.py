@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from conftest import SMALL
+from drawn_shop import photo, shelf, write
+from shelfwise.backbones.products import read_products
+from shelfwise.bundle import Bundle
+from shelfwise.catalog import Catalog
+from shelfwise.embed import embed
+from shelfwise.errors import CatalogError, LabelMismatchError
+from shelfwise.evaluate import evaluate
+from shelfwise.images.draw import KINDS
+from shelfwise.ingest import ingest_folder
+from shelfwise.options import EvaluateOptions, PredictOptions
+from shelfwise.predict import Prediction, predict
+from shelfwise.taxonomy import Node, Taxonomy
+
+ALLOW = EvaluateOptions(allow_missing_classes=True)
+
+
+def shop(root: Path, test: dict[str, bytes]) -> Path:
+    """Embed a catalog with these test photos, and one training photo on each of the twelve shelves."""
+    for kind in KINDS:
+        write(root / "photos/train" / shelf(kind) / "1.jpg", photo(kind, 0))
+    for name, data in test.items():
+        write(root / "photos/test" / name, data)
+    ingest_folder(root / "photos", root / "other.catalog")
+    embed(root / "other.catalog", SMALL)
+    return root / "other.catalog"
+
+
+@pytest.fixture(scope="module")
+def misfiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A test split of 36 photos in which every fourth lies on a wrong shelf, so that the accuracy is worth counting."""
+    photos = {}
+    for number, kind in enumerate(kind for kind in KINDS for _ in range(3)):
+        filed = KINDS[(KINDS.index(kind) + 1 + number % 5) % len(KINDS)] if number % 4 == 0 else kind
+        photos[f"{shelf(filed)}/{kind}-{number}.jpg"] = photo(kind, 400 + number)
+    return shop(tmp_path_factory.mktemp("misfiled"), photos)
+
+
+@pytest.fixture(scope="module")
+def by_hand(misfiled: Path, drawn_bundle: Path) -> list[tuple[str, Prediction]]:
+    """The shelf that each test photo lies on, and all that predict says about the file."""
+    root = misfiled.parent / "photos/test"
+    predictions = list(predict(drawn_bundle, [root], PredictOptions(top=12)))
+    return [(str(Path(p.photo).parent.relative_to(root)), p) for p in predictions]
+
+
+def test_the_accuracy_is_that_of_a_count_by_hand_over_the_files(
+    misfiled: Path, drawn_bundle: Path, by_hand: list[tuple[str, Prediction]]
+):
+    metrics = evaluate(drawn_bundle, misfiled).metrics
+    right = [truth == prediction.answers[0][0] for truth, prediction in by_hand]
+    among = [truth in [category for category, _, _ in prediction.answers[:5]] for truth, prediction in by_hand]
+    assert metrics["products"] == len(by_hand) == 36
+    assert 20 < sum(right) < 30
+    assert metrics["top1"]["value"] == pytest.approx(sum(right) / 36)
+    assert metrics["top5"]["value"] == pytest.approx(sum(among) / 36)
+    truths, answers = [truth for truth, _ in by_hand], [prediction.answers[0][0] for _, prediction in by_hand]
+    labels = sorted(set(truths) | set(answers))
+    assert metrics["macro_f1"]["value"] == pytest.approx(f1_score(truths, answers, labels=labels, average="macro"))
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_the_accuracy_of_a_level_is_that_of_summed_probabilities(
+    misfiled: Path, drawn_bundle: Path, by_hand: list[tuple[str, Prediction]], level: int
+):
+    right = 0
+    for truth, prediction in by_hand:
+        sums: dict[str, float] = {}
+        for category, _, probability in prediction.answers:
+            node = "/".join(category.split("/")[: level + 1])
+            sums[node] = sums.get(node, 0) + probability
+        right += max(sums, key=lambda node: sums[node]) == "/".join(truth.split("/")[: level + 1])
+    assert evaluate(drawn_bundle, misfiled).metrics["levels"][f"level{level + 1}"]["top1"]["value"] == right / 36
+
+
+def test_a_photo_is_answered_alike_from_its_file_and_from_the_catalog(
+    misfiled: Path, drawn_bundle: Path, by_hand: list[tuple[str, Prediction]]
+):
+    bundle = Bundle.load(drawn_bundle)
+    data = read_products(Catalog(misfiled), bundle.layout, ["test"])
+    from_catalog = dict(zip(data.product_ids, bundle.probabilities(data.x), strict=True))
+    assert len(from_catalog) == 36
+    for _, prediction in by_hand:
+        row = from_catalog[str(Path(prediction.photo).relative_to(misfiled.parent / "photos"))]
+        assert prediction.answers[0][0] == bundle.categories[int(row.argmax())]
+        told = {category: probability for category, _, probability in prediction.answers}
+        np.testing.assert_allclose([told[category] for category in bundle.categories], row, atol=1e-5)
+
+
+def test_every_figure_comes_with_its_interval_and_the_held_out_estimates(embedded_catalog: Path, drawn_bundle: Path):
+    metrics = evaluate(drawn_bundle, embedded_catalog).metrics
+    figures = {name: metrics[name] for name in ("top1", "top5", "macro_f1")}
+    figures |= {level: metrics["levels"][level]["top1"] for level in ("level1", "level2", "level3")}
+    for name, figure in figures.items():
+        assert {"value", "low", "high", "leave_one_out", "leave_look_alikes_out"} <= set(figure), name
+        assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
+        assert 0 <= figure["leave_one_out"] <= 1
+    learned = Bundle.load(drawn_bundle)
+    assert metrics["top1"]["leave_one_out"] == learned.facts["estimates"]["leave_one_out"]["top1"]["value"]
+    assert metrics["bundle"] == learned.id
+    assert (metrics["split"], metrics["products"], metrics["categories_in_split"]) == ("test", 48, 12)
+    assert metrics["catalog_versions"] == Catalog(embedded_catalog).versions
+
+
+def test_the_report_and_its_figures_are_written_where_asked(embedded_catalog: Path, drawn_bundle: Path, tmp_path: Path):
+    summary = evaluate(drawn_bundle, embedded_catalog, tmp_path / "report")
+    assert summary.report == str(tmp_path / "report" / "index.html")
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {"index.html", "metrics.json"}
+
+    def strict(constant: str) -> None:
+        pytest.fail(f"{constant} is no JSON")
+
+    written = json.loads((tmp_path / "report/metrics.json").read_text(), parse_constant=strict)
+    assert written == json.loads(json.dumps(summary.metrics))
+    assert written["top1"]["value"] == evaluate(drawn_bundle, embedded_catalog).metrics["top1"]["value"]
+
+
+def test_the_same_seed_gives_the_same_intervals(misfiled: Path, drawn_bundle: Path):
+    first, again = (evaluate(drawn_bundle, misfiled, options=EvaluateOptions(seed=7)).metrics for _ in range(2))
+    assert first == again
+
+
+def test_another_split_is_answered_for_and_one_that_is_not_there_is_an_error(
+    embedded_catalog: Path, drawn_bundle: Path
+):
+    assert evaluate(drawn_bundle, embedded_catalog, options=EvaluateOptions(split="val")).metrics["products"] == 36
+    with pytest.raises(CatalogError, match="no split tset; it has: test, train, val"):
+        evaluate(drawn_bundle, embedded_catalog, options=EvaluateOptions(split="tset"))
+
+
+@pytest.fixture(scope="module")
+def with_unknown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A test split of six known photos and two of a shelf that the bundle has never seen."""
+    known = {f"{shelf(kind)}/{kind}.jpg": photo(kind, 500) for kind in KINDS[:6]}
+    unknown = {f"Home/Kitchen/Teapot/{number}.jpg": photo("mug", 600 + number) for number in range(2)}
+    return shop(tmp_path_factory.mktemp("unknown"), known | unknown)
+
+
+def test_a_category_that_the_bundle_does_not_know_is_an_error_with_both_lists(with_unknown: Path, drawn_bundle: Path):
+    with pytest.raises(LabelMismatchError) as refused:
+        evaluate(drawn_bundle, with_unknown)
+    said = str(refused.value)
+    assert "1 of the 7 categories of split 'test' are unknown to the bundle" in said
+    unknown, in_split, in_bundle = (line for line in said.splitlines() if line.startswith("  "))
+    assert unknown.split(":")[1].strip() == "Home/Kitchen/Teapot"
+    assert len(in_split.split(",")) == 7
+    assert all(shelf(kind) in in_bundle for kind in KINDS)
+    assert "--allow-missing-classes" in said
+
+
+def test_going_on_by_name_counts_products_of_unknown_categories_as_wrong(with_unknown: Path, drawn_bundle: Path):
+    metrics = evaluate(drawn_bundle, with_unknown, options=ALLOW).metrics
+    files = list(predict(drawn_bundle, [with_unknown.parent / "photos/test"]))
+    right = sum(prediction.answers[0][0] in prediction.photo for prediction in files)
+    assert right >= 5
+    assert metrics["products"] == 8
+    assert metrics["top1"]["value"] == pytest.approx(right / 8)
+    assert metrics["levels"]["level1"]["top1"]["value"] >= 7 / 8  # a teapot taken for a mug is still Home
+
+
+def test_a_catalog_need_not_hold_every_category_of_the_bundle(drawn_bundle: Path, tmp_path: Path):
+    photos = {
+        "train/Home/Kitchen/Mug/1": ("mug", 1),
+        "test/Home/Kitchen/Mug/2": ("mug", 700),
+        "test/Home/Kitchen/Plate/1": ("plate", 700),
+    }
+    for name, (kind, seed) in photos.items():
+        write(tmp_path / "photos" / f"{name}.jpg", photo(kind, seed))
+    ingest_folder(tmp_path / "photos", tmp_path / "less.catalog")
+    embed(tmp_path / "less.catalog", SMALL)
+    assert evaluate(drawn_bundle, tmp_path / "less.catalog").metrics["top1"]["value"] == 1
+    write(tmp_path / "photos/test/Home/Kitchen/Teapot/1.jpg", photo("mug", 701))
+    ingest_folder(tmp_path / "photos", tmp_path / "teapot.catalog")
+    embed(tmp_path / "teapot.catalog", SMALL)
+    metrics = evaluate(drawn_bundle, tmp_path / "teapot.catalog", options=ALLOW).metrics
+    assert (metrics["products"], metrics["top1"]["value"]) == (3, pytest.approx(2 / 3))
+
+
+def renamed(catalog: Path, to: Path, change: Callable[[Node], Node]) -> Path:
+    """Copy a catalog and give its tree other nodes."""
+    shutil.copytree(catalog, to)
+    opened = Catalog(to)
+    tree = Taxonomy([change(opened.taxonomy.nodes[node]) for node in opened.taxonomy.nodes_in_order])
+    shutil.rmtree(to / "taxonomy.lance")
+    opened._append("taxonomy", tree.table())
+    return to
+
+
+def test_an_id_that_has_another_name_in_the_catalog_is_an_error(
+    embedded_catalog: Path, drawn_bundle: Path, tmp_path: Path
+):
+    mug = shelf("mug")
+    same = renamed(embedded_catalog, tmp_path / "same.catalog", lambda node: node)
+    assert evaluate(drawn_bundle, same).metrics["products"] == 48
+    other = renamed(
+        embedded_catalog, tmp_path / "x.catalog", lambda n: Node(n.id, "Cup" if n.id == mug else n.name, n.parent)
+    )
+    for options in (None, ALLOW):
+        with pytest.raises(LabelMismatchError) as refused:
+            evaluate(drawn_bundle, other, options=options)
+        assert "1 category ids have other names" in str(refused.value)
+        assert f"{mug}: Home > Kitchen > Mug / Home > Kitchen > Cup" in str(refused.value)
+
+
+def test_the_order_of_classes_in_the_catalog_does_not_matter(
+    embedded_catalog: Path, drawn_bundle: Path, tmp_path: Path
+):
+    shutil.copytree(embedded_catalog, tmp_path / "x.catalog")
+    opened = Catalog(tmp_path / "x.catalog")
+    table = opened.taxonomy.table()
+    shutil.rmtree(tmp_path / "x.catalog/taxonomy.lance")
+    opened._append("taxonomy", table.take(list(reversed(range(len(table))))))
+    assert Catalog(tmp_path / "x.catalog").taxonomy.leaves != Catalog(embedded_catalog).taxonomy.leaves
+    metrics, plain = (evaluate(drawn_bundle, c).metrics for c in (tmp_path / "x.catalog", embedded_catalog))
+    assert metrics["top1"] == plain["top1"]
+    assert metrics["levels"] == plain["levels"]
+
+
+def test_a_bundle_of_other_backbones_than_the_catalog_says_what_to_type(drawn_catalog: Path, drawn_bundle: Path):
+    with pytest.raises(
+        CatalogError, match=r"have no embedding lite0-96-fp32: type  shelfwise embed .* --backbone lite0@96"
+    ):
+        evaluate(drawn_bundle, drawn_catalog)
