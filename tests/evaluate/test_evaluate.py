@@ -104,7 +104,8 @@ def test_every_figure_comes_with_its_interval_and_the_held_out_estimates(embedde
     figures |= {level: metrics["levels"][level]["top1"] for level in ("level1", "level2", "level3")}
     for name, figure in figures.items():
         assert {"value", "low", "high", "leave_one_out", "leave_look_alikes_out"} <= set(figure), name
-        assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
+        assert 0 <= figure["low"] <= figure["value"] <= figure["high"] + 1e-12
+        assert figure["high"] <= 1
         assert 0 <= figure["leave_one_out"] <= 1
     learned = Bundle.load(drawn_bundle)
     assert metrics["top1"]["leave_one_out"] == learned.facts["estimates"]["leave_one_out"]["top1"]["value"]
@@ -183,8 +184,20 @@ def test_a_catalog_need_not_hold_every_category_of_the_bundle(drawn_bundle: Path
     write(tmp_path / "photos/test/Home/Kitchen/Teapot/1.jpg", photo("mug", 701))
     ingest_folder(tmp_path / "photos", tmp_path / "teapot.catalog")
     embed(tmp_path / "teapot.catalog", SMALL)
-    metrics = evaluate(drawn_bundle, tmp_path / "teapot.catalog", options=ALLOW).metrics
+    metrics = evaluate(drawn_bundle, tmp_path / "teapot.catalog", tmp_path / "report", ALLOW).metrics
     assert (metrics["products"], metrics["top1"]["value"]) == (3, pytest.approx(2 / 3))
+    assert "Teapot" in (tmp_path / "report/index.html").read_text(encoding="utf-8")
+
+
+def test_an_unknown_category_may_lie_deeper_than_any_of_the_bundle(drawn_bundle: Path, tmp_path: Path):
+    for name in ("train/Home/Kitchen/Mug/1", "test/Home/Kitchen/Pots/Tea/Green/1", "test/Home/Kitchen/Mug/2"):
+        write(tmp_path / "photos" / f"{name}.jpg", photo("mug", len(name)))
+    ingest_folder(tmp_path / "photos", tmp_path / "deep.catalog")
+    embed(tmp_path / "deep.catalog", SMALL)
+    metrics = evaluate(drawn_bundle, tmp_path / "deep.catalog", tmp_path / "report", ALLOW).metrics
+    assert metrics["top1"]["value"] == 0.5
+    assert metrics["levels"]["level2"]["top1"]["value"] == 1
+    assert metrics["levels"]["level5"]["top1"]["leave_one_out"] is None
 
 
 def renamed(catalog: Path, to: Path, change: Callable[[Node], Node]) -> Path:

@@ -125,8 +125,9 @@ def test_photos_that_were_not_embedded_are_counted_with_the_line_to_type(
 
 
 def test_products_without_a_category_or_a_usable_photo_are_left_aside_and_counted(tmp_path: Path):
-    for name, kind in {"a/1": "mug", "a/2": "mug", "b/1": "boot", "b/2": "boot", "stray": "boot"}.items():
-        write(tmp_path / "shop/train" / f"{name}.jpg", photo(kind, len(name)))
+    kinds = {"a/1": "mug", "a/2": "mug", "b/1": "boot", "b/2": "boot", "stray": "boot"}
+    for number, (name, kind) in enumerate(kinds.items()):
+        write(tmp_path / "shop/train" / f"{name}.jpg", photo(kind, number))
     write(tmp_path / "shop/train/b/broken.jpg", photo("boot", 9)[:200])
     ingest_folder(tmp_path / "shop", tmp_path / "shop.catalog")
     embed(tmp_path / "shop.catalog", SMALL)

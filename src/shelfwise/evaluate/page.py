@@ -16,16 +16,23 @@ from shelfwise.images.decode import decode
 from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import Scores
 from shelfwise.options import EvaluateOptions
+from shelfwise.taxonomy import Taxonomy
 
 
 def report_page(
-    bundle: Bundle, catalog: Catalog, data: ProductFeatures, answers: Answers, scores: Scores, options: EvaluateOptions
+    bundle: Bundle,
+    catalog: Catalog,
+    data: ProductFeatures,
+    answers: Answers,
+    taxonomy: Taxonomy,
+    scores: Scores,
+    options: EvaluateOptions,
 ) -> str:
-    """Render the report of one evaluation as one HTML page."""
+    """Render the report of one evaluation as one HTML page; the tree holds every category of the answers."""
     return render(
         report_data(
             answers,
-            catalog.taxonomy,
+            taxonomy,
             scores,
             title=f"{catalog.path.name.removesuffix('.catalog')}, split {options.split}",
             subtitle=f"{len(data):,} products in {len(set(data.categories)):,} categories, answered by bundle {bundle.id}",

@@ -20,6 +20,7 @@ from shelfwise.metrics.confusion import confusion
 from shelfwise.metrics.permutation import permuted_labels
 from shelfwise.options import EvaluateOptions
 from shelfwise.progress import SILENT, Progress
+from shelfwise.taxonomy import Taxonomy
 
 # Products answered at once: bounds memory at p x c.
 _BLOCK = 8192
@@ -56,7 +57,9 @@ def evaluate(
     opened = Catalog(catalog)
     with progress.task(f"evaluate {options.split}", 3) as advance:
         data = read_products(opened, loaded.layout, [options.split])
-        answers = _answers(loaded, opened, data, options)
+        unknown = _check_categories(loaded, opened, data, options)
+        taxonomy = _joined_tree(loaded, opened, unknown)
+        answers = _answers(loaded, taxonomy, data, unknown)
         advance(1)
         permuted = permuted_labels(confusion(answers))
         if permuted is not None:
@@ -65,17 +68,25 @@ def evaluate(
         metrics = _metrics(loaded, opened, data, scores, options)
         advance(1)
         if to is not None:
-            page = report_page(loaded, opened, data, answers, scores, options)
+            page = report_page(loaded, opened, data, answers, taxonomy, scores, options)
             write_json(Path(to) / "metrics.json", metrics)
             write_bytes(Path(to) / "index.html", page.encode())
         advance(1)
     return EvaluateSummary(metrics, None if to is None else str(Path(to) / "index.html"))
 
 
-def _answers(bundle: Bundle, catalog: Catalog, data: ProductFeatures, options: EvaluateOptions) -> Answers:
-    unknown = _check_categories(bundle, catalog, data, options)
+def _joined_tree(bundle: Bundle, catalog: Catalog, unknown: tuple[str, ...]) -> Taxonomy:
+    """Return the bundle's tree with the branches of the catalog's that hold categories unknown to it."""
+    if not unknown:
+        return bundle.taxonomy
+    ours, theirs = bundle.taxonomy, catalog.taxonomy
+    joined = {node: theirs.nodes[node] for category in unknown for node in theirs.path(category)} | ours.nodes
+    tree = Taxonomy(joined.values())
+    return Taxonomy(joined.values(), ours.level_names) if tree.depth == ours.depth else tree
+
+
+def _answers(bundle: Bundle, taxonomy: Taxonomy, data: ProductFeatures, unknown: tuple[str, ...]) -> Answers:
     categories = (*bundle.categories, *unknown)
-    taxonomy = catalog.taxonomy if unknown else bundle.taxonomy
     column_of = {category: column for column, category in enumerate(categories)}
     truth = np.array([column_of[category] for category in data.categories], dtype=np.int32)
     parts = []
@@ -147,6 +158,6 @@ def _put_beside(figures: dict[str, Any], estimate: dict[str, Any], way: str) -> 
     for name, figure in figures.items():
         if name == "levels":
             for level, of_level in figure.items():
-                _put_beside(of_level, estimate["levels"][level], way)
+                _put_beside(of_level, estimate["levels"].get(level, {}), way)
         elif isinstance(figure, dict):
-            figure[way] = estimate[name]["value"]
+            figure[way] = estimate[name]["value"] if name in estimate else None

@@ -103,15 +103,15 @@ def estimate(
         return _answers(learned.held_out(ways[way]), temperature, data.product_ids, column, columns)
 
     temperature, source, notes = learned.temperature, "leave_look_alikes_out", []
+    left_out = answers("leave_one_out", temperature)
     checked = _validation_scores(learned, columns, validation) if validation is not None else None
     if checked is not None:
-        seen = score(answers("leave_one_out", temperature).take(known["leave_one_out"]), resamples=0)
+        seen = score(left_out.take(known["leave_one_out"]), resamples=0)
         told = score(checked.answers(temperature, columns), resamples=0)
         if _disagree(seen, told):
-            source = "validation"
-            temperature = fit_temperature(checked.scores, checked.column)
+            source, temperature = "validation", fit_temperature(checked.scores, checked.column)
             notes.append(NOT_INDEPENDENT.format(left_out=_top1(seen), validation=_top1(told)))
-    left_out = answers("leave_one_out", temperature)
+            left_out = answers("leave_one_out", temperature)
     judged = {"leave_one_out": left_out.take(known["leave_one_out"])}
     judged["leave_look_alikes_out"] = answers("leave_look_alikes_out", temperature).take(known["leave_look_alikes_out"])
     if checked is not None:
