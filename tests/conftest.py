@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from shelfwise.embed import embed
 from shelfwise.ingest import ingest_folder
 from shelfwise.options import EmbedOptions
 from shelfwise.train import train
+from shelfwise.train.golden import golden_pictures
 
 SMALL = EmbedOptions(backbone="lite0@96", precision="fp32")
 
@@ -23,6 +25,14 @@ def cache_of_this_session() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="shelfwise-cache-") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHELFWISE_CACHE", folder)
         yield Path(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def golden_pictures_of_this_session() -> Iterator[None]:
+    """Draw the golden pictures once a session: they are the same in every bundle, and take seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shelfwise.train.run.golden_pictures", cache(golden_pictures))
+        yield
 
 
 @pytest.fixture(scope="session")

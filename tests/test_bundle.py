@@ -13,6 +13,7 @@ import stat
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,7 @@ def test_loading_needs_no_network_and_writes_nothing(folder: Path, monkeypatch: 
 def test_a_bundle_is_shown_to_work_when_it_is_sealed_anew_without_a_change(folder: Path):
     """The control of all that follows: it is the tampering that is refused."""
     assert Bundle.load(sealed(folder)).categories == Bundle.load(zipped(folder)).categories
-    edit(folder, lambda values: None)
+    edit(folder, lambda values: values.update())
     Bundle.load(sealed(folder))
 
 
@@ -189,10 +190,8 @@ def test_a_flipped_bit_in_a_zip_is_refused_or_changes_nothing_that_is_read(folde
         flipped = bytearray(whole)
         flipped[dice.randrange(directory if number % 2 else 0, len(whole))] ^= 1 << dice.randrange(8)
         file.write_bytes(flipped)
-        try:
+        with suppress(BundleError):
             assert Bundle.load(file).id == identity  # a date, say
-        except BundleError:
-            pass
 
 
 @pytest.mark.parametrize(

@@ -70,9 +70,9 @@ def test_nothing_is_seen_under_its_name_before_the_end(tmp_path: Path):
 def test_a_path_that_exists_is_refused_and_left_alone(tmp_path: Path, kind: str):
     target = tmp_path / "x.catalog"
     write(target / "mine.txt" if kind == "folder" else target, b"mine")
-    with pytest.raises(CatalogError, match=r"x\.catalog exists already: choose another name with --to"):
-        with Catalog.create(target, TREE, {}):
-            pytest.fail("the block must not be entered")
+    said = r"x\.catalog exists already: choose another name with --to"
+    with pytest.raises(CatalogError, match=said), Catalog.create(target, TREE, {}):
+        pytest.fail("the block must not be entered")
     assert (target / "mine.txt" if kind == "folder" else target).read_bytes() == b"mine"
 
 
@@ -85,7 +85,11 @@ def test_a_newer_format_is_refused_with_the_line_to_type_and_today_s_is_read(sma
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"", b"{", b"[]", b"null", b"3", b'"x"', b"{}", b'{"format": "1"}', b'{"format": null}', b'{"format": 1}', b"\xff\xfe{", b"[" * 99999]
+    "content",
+    [
+        None, b"", b"{", b"[]", b"null", b"3", b'"x"', b"{}", b"\xff\xfe{", b"[" * 99999,
+        b'{"format": "1"}', b'{"format": null}', b'{"format": 1}',
+    ],
 )  # fmt: skip
 def test_what_is_no_catalog_is_told_in_one_line(tmp_path: Path, content: bytes | None):
     if content is not None:

@@ -238,7 +238,7 @@ def test_an_ending_that_does_not_fit_the_content_is_noted(tmp_path: Path):
 def test_a_name_that_is_no_utf8_is_kept_readable(tmp_path: Path):
     root = lay_out(tmp_path / "shop", "a/1.jpg")
     odd = os.fsencode(root) + b"/bl\xe5b\xe4r"
-    os.mkdir(odd)
+    Path(os.fsdecode(odd)).mkdir()
     Path(os.fsdecode(odd + b"/\xff.jpg")).write_bytes(tiny(3))
     write(Path(os.fsdecode(odd + b"/\xfe.jpg")), b"")
     _, catalog = ingested(root)

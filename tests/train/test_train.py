@@ -94,7 +94,7 @@ def test_a_catalog_without_splits_says_so(tmp_path: Path):
 
 def test_one_category_alone_is_an_error(tmp_path: Path):
     catalog = small_shop(tmp_path, train_a_1="mug", train_a_2="mug", test_b_1="boot")
-    with pytest.raises(CatalogError, match="nothing to tell apart: .* of 1 categories"):
+    with pytest.raises(CatalogError, match=r"nothing to tell apart: .* of 1 categories"):
         train(catalog, tmp_path / "x.bundle")
     assert not (tmp_path / "x.bundle").exists()
 
@@ -154,6 +154,7 @@ def test_photos_may_lie_in_an_inner_node_and_the_inner_node_can_be_the_answer(tm
     assert answer.answers[0][0] == "Home"
 
 
+@pytest.mark.slow
 def test_the_logistic_head_answers_as_well_and_says_what_it_is(
     embedded_catalog: Path, drawn_folder: Path, tmp_path: Path
 ):
@@ -164,6 +165,7 @@ def test_the_logistic_head_answers_as_well_and_says_what_it_is(
     assert sum(answer.answers[0][0] in answer.photo for answer in answers) >= 44
 
 
+@pytest.mark.slow
 def test_a_training_that_is_killed_leaves_no_bundle(embedded_catalog: Path, tmp_path: Path):
     code = """
 import os, signal, sys

@@ -18,13 +18,14 @@ from shelfwise.images.preprocess import Fit
 Precision = Literal["fp32", "int8"]
 Source = Literal["package", "hub", "file"]
 Pool = Literal["none", "first", "mean", "map"]
+View = Literal["whole", "middle", "both"]
 SIDES_PX = range(32, 1025)
 
 # Named sets of backbones. Source: docs/experiments.md, entries on the default, the fast and the best preset.
 PRESETS = {
-    "fast": "lite0@320:2",
-    "default": "lite0@320:2+lite2@340:2",
-    "best": "lite0@320:2/zoom+lite2@340:2/zoom",
+    "fast": "lite0@320:2/middle",
+    "default": "lite0@320:2/middle+lite2@340:2/middle",
+    "best": "lite0@320:2/both+lite2@340:2/both",
 }
 
 
@@ -103,16 +104,16 @@ def _is_color(values: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class BackboneSpec:
-    """A backbone as an option names it: `NAME[@SIDE][:STAGES][/zoom]`, with the precision that was settled on.
+    """A backbone as an option names it: `NAME[@SIDE][:STAGES][/VIEW]`, with the precision that was settled on.
 
-    stages: how many of the last stages' pooled outputs stand beside the head's. zoom: the vector is the mean of the whole
-    photo's and its middle's, at twice the cost.
+    stages: how many of the last stages' pooled outputs stand beside the head's. view: the whole photo, its middle,
+    or both, whose vectors are averaged at twice the cost.
     """
 
     card: BackboneCard
     side_px: int
     stages: int
-    zoom: bool = False
+    view: View = "whole"
     precision: Precision = "fp32"
 
     def __str__(self) -> str:
@@ -120,17 +121,17 @@ class BackboneSpec:
 
     @property
     def variant(self) -> str:
-        """What the option says behind the name, e.g. `@320:2/zoom`."""
+        """What the option says behind the name, e.g. `@320:2/both`."""
         side = f"@{self.side_px}" if self.side_px != self.card.side_px else ""
-        return side + (f":{self.stages}" if self.stages else "") + ("/zoom" if self.zoom else "")
+        return side + (f":{self.stages}" if self.stages else "") + (f"/{self.view}" if self.view != "whole" else "")
 
     @property
     def key(self) -> str:
         """Name of this embedding in a catalog, e.g. `lite0-320-s2-int8`."""
         stages = f"-s{self.stages}" if self.stages else ""
         weights = "" if self.card.source == "package" else f"-{self.card.sha256[:8]}"
-        zoom = "-zoom" if self.zoom else ""
-        return f"{self.card.name}{weights}-{self.side_px}{stages}{zoom}-{self.precision}"
+        view = f"-{self.view}" if self.view != "whole" else ""
+        return f"{self.card.name}{weights}-{self.side_px}{stages}{view}-{self.precision}"
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -140,7 +141,7 @@ class BackboneSpec:
     def to_dict(self) -> dict[str, Any]:
         """Return the backbone as JSON values."""
         return {
-            "card": self.card.to_dict(), "side_px": self.side_px, "stages": self.stages, "zoom": self.zoom,
+            "card": self.card.to_dict(), "side_px": self.side_px, "stages": self.stages, "view": self.view,
             "precision": self.precision,
         }  # fmt: skip
 
@@ -156,9 +157,11 @@ class BackboneSpec:
             if known is None or known.sha256 != card.sha256:
                 raise BackboneError(f"{card.name}: this shelfwise brings no such weights")
             card = known
-        spec = cls(card, int(values["side_px"]), int(values["stages"]), bool(values["zoom"]), values["precision"])
+        spec = cls(card, int(values["side_px"]), int(values["stages"]), values["view"], values["precision"])
         if spec.precision not in get_args(Precision) or (spec.precision == "int8" and card.source != "package"):
             raise BackboneError(f"{card.name}: the precision {spec.precision!r} is not to be had")
+        if spec.view not in get_args(View):
+            raise BackboneError(f"{card.name}: no such view ({spec.view!r})")
         if spec.side_px not in SIDES_PX or spec.stages not in range(len(card.widths)):
             raise BackboneError(f"{card.name}: no such side ({spec.side_px}) or number of stages ({spec.stages})")
         return spec
@@ -210,21 +213,21 @@ def _read_card(path: Path) -> BackboneCard:
     return card
 
 
-_SPEC = re.compile(r"(?P<name>.+?)(@(?P<side>\d+))?(:(?P<stages>\d+))?(?P<zoom>/zoom)?")
+_SPEC = re.compile(r"(?P<name>.+?)(@(?P<side>\d+))?(:(?P<stages>\d+))?(/(?P<view>middle|both))?")
 
 
 def parse_spec(text: str) -> BackboneSpec:
-    """Parse `NAME[@SIDE][:STAGES][/zoom]`; raises OptionError for a side or a number of stages that cannot be."""
+    """Parse `NAME[@SIDE][:STAGES][/VIEW]`; raises OptionError for a side or a number of stages that cannot be."""
     match = _SPEC.fullmatch(text.strip())
     if match is None:
-        raise OptionError(f"{text!r} names no backbone: write NAME[@SIDE][:STAGES][/zoom]")
+        raise OptionError(f"{text!r} names no backbone: write NAME[@SIDE][:STAGES][/middle|/both]")
     card = find_card(match["name"])
     side_px, stages = int(match["side"] or card.side_px), int(match["stages"] or 0)
     if side_px not in SIDES_PX:
         raise OptionError(f"{text}: a side of {side_px} px is out of range (32 to 1024)")
     if stages >= len(card.widths):
         raise OptionError(f"{text}: {card.name} offers {len(card.widths) - 1} stages beside its head")
-    return BackboneSpec(card, side_px, stages, zoom=match["zoom"] is not None)
+    return BackboneSpec(card, side_px, stages, match["view"] or "whole")
 
 
 def parse_specs(text: str) -> list[BackboneSpec]:

@@ -12,8 +12,8 @@ from shelfwise.backbones.cards import BackboneSpec
 from shelfwise.backbones.graphs import graph_file
 from shelfwise.images.preprocess import Preprocessing, prepare
 
-# Share of each side that the second view of a zoomed backbone shows. Source: docs/experiments.md, views.
-ZOOM = 0.8
+# Share of each side that the view of the middle shows. Source: docs/experiments.md, views.
+MIDDLE = 0.8
 
 
 class Extractor:
@@ -26,7 +26,8 @@ class Extractor:
     def __init__(self, spec: BackboneSpec, *, threads: int = 1, embedded: bytes | None = None) -> None:
         self.spec = spec
         whole = Preprocessing(side_px=spec.side_px, fit=spec.card.fit)
-        self.views = [whole, replace(whole, middle=ZOOM)] if spec.zoom else [whole]
+        middle = replace(whole, middle=MIDDLE)
+        self.views = {"whole": [whole], "middle": [middle], "both": [whole, middle]}[spec.view]
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

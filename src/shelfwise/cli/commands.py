@@ -20,6 +20,7 @@ app = App(
     version=__version__,
     config=Toml("shelfwise.toml"),
     default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,
 )
 ingest = App(name="ingest", help="Turn foreign data into a catalog.", default_parameter=Parameter(negative=()))
 app.command(ingest)

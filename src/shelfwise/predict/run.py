@@ -108,9 +108,9 @@ def _answer(bundle: Bundle, column: int, probability: float) -> tuple[str, tuple
 
 
 def to_csv(predictions: Iterable[Prediction]) -> str:
-    """Write predictions as CSV, a row a photo; cells that a spreadsheet would take for a formula are quoted with '."""
+    """Write predictions as CSV (RFC 4180), a row a photo; cells that a spreadsheet would take for a formula are quoted with '."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer)
     writer.writerow(["photo", "status", "category", "path", "probability", "reason", "detail"])
     for prediction in predictions:
         category, names, probability = prediction.answers[0] if prediction.answers else ("", (), "")
