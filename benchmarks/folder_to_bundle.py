@@ -140,7 +140,7 @@ class Photos:
 
 
 class FrozenNetworks:
-    """Networks side by side, their vectors scaled to length 1 each, and a linear layer that learns."""
+    """Networks side by side, and a linear layer on their pooled vectors that learns."""
 
     def __init__(self, names: list[str]) -> None:
         import torch
@@ -161,8 +161,7 @@ class FrozenNetworks:
         import torch
 
         with torch.no_grad():
-            found = [network(x) for network, x in zip(self.networks, pictures, strict=True)]
-            return torch.cat([torch.nn.functional.normalize(v, dim=1) for v in found], dim=1)
+            return torch.cat([network(x) for network, x in zip(self.networks, pictures, strict=True)], dim=1)
 
     def learn(self, x: Any, label: Any) -> None:
         import torch
@@ -207,8 +206,7 @@ def torch_accuracy(names: list[str], quick: bool) -> float:
 
     def vectors_of(rows: list[tuple[Path, int]]) -> Any:
         pictures = [path.read_bytes() for path, _ in rows]
-        found = [torch.from_numpy(extractor.vectors_of(pictures)) for extractor in extractors]
-        return torch.cat([torch.nn.functional.normalize(v, dim=1) for v in found], dim=1)
+        return torch.from_numpy(np.concatenate([extractor.vectors_of(pictures) for extractor in extractors], axis=1))
 
     def vectors_and_labels(rows: list[tuple[Path, int]]) -> tuple[Any, Any]:
         batches = [rows[start : start + 8] for start in range(0, len(rows), 8)]
@@ -249,7 +247,7 @@ def main() -> None:
     notes = [
         "`projected s`: the measured milliseconds a photo times the photos that go through the networks in "
         f"{EPOCHS} epochs of train and val and one pass over test.",
-        f"`test right` of torch: a linear layer on unit vectors, Adam at {RATE:g}, batches of {TORCH_BATCH}, {EPOCHS} epochs, "
+        f"`test right` of torch: a linear layer on the vectors, Adam at {RATE:g}, batches of {TORCH_BATCH}, {EPOCHS} epochs, "
         "no augmentation; of shelfwise: the head of `train`, learned from the split train alone.",
         "The sides run by turns, each in its own process; `graphs s` falls away from the second run on a machine on.",
         "On a machine that is not free, torch loses by threads that wait spinning: believe these figures at load 0 only.",

@@ -297,13 +297,15 @@ WEIGHTS: dict[str, Callable[[dict[str, np.ndarray]], object]] = {
 }
 
 
+STILL_FINITE = {"one high bit flipped [23]", "columns permuted [24]", "all zero"}
+
+
 @pytest.mark.parametrize("name", WEIGHTS)
-def test_wrong_weights_are_refused_or_caught_by_the_golden_images(folder: Path, name: str):
+def test_wrong_weights_are_refused_by_name_or_where_they_could_be_right_by_the_golden_images(folder: Path, name: str):
     head, metadata = weights_of(folder)
     WEIGHTS[name](head)
     (folder / HEAD).write_bytes(safetensors.numpy.save(head, metadata))
-    message = refused(sealed(folder))
-    assert HEAD in message or "golden images are answered otherwise" in message
+    refused(sealed(folder), "golden images are answered otherwise" if name in STILL_FINITE else f" {HEAD}: ")
 
 
 @pytest.mark.parametrize("cut", [-1, 1])

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -223,25 +224,32 @@ def test_a_place_that_cannot_be_written_is_one_line(
     assert "/" in refused(capsys, "ingest", "folder", drawn_folder / "val", "--to", target)
 
 
-def test_a_full_disk_under_the_output_is_one_line(embedded_catalog: Path):
-    command = [str(Path(sys.executable).with_name("shelfwise")), "embed", embedded_catalog, "--backbone", "lite0@96"]
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_under_the_output_is_one_line(embedded_catalog: Path, unbuffered: str):
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [*command, "--precision", "fp32", "--json"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
-        )
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == "error: No space left on device"
+        child = embedding(embedded_catalog, full, unbuffered)
+    _, err = child.communicate()
+    assert child.returncode == 2
+    assert err == "error: No space left on device\n"
 
 
-def test_a_reader_that_goes_away_is_no_error(embedded_catalog: Path):
-    command = [str(Path(sys.executable).with_name("shelfwise")), "embed", embedded_catalog, "--backbone", "lite0@96"]
-    child = subprocess.Popen(
-        [*command, "--precision", "fp32", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away_is_no_error(embedded_catalog: Path, unbuffered: str):
+    read, written = os.pipe()
+    os.close(read)
+    child = embedding(embedded_catalog, written, unbuffered)
+    os.close(written)
+    _, err = child.communicate()
+    assert (child.returncode, err) == (0, "")
+
+
+def embedding(catalog: Path, stdout: IO[str] | int, unbuffered: str) -> subprocess.Popen[str]:
+    """Start a run that has nothing to compute and prints its summary."""
+    command = [Path(sys.executable).with_name("shelfwise"), "embed", catalog, "--backbone", "lite0@96", "--json"]
+    env = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    return subprocess.Popen(
+        [*map(str, command), "--precision", "fp32"], stdout=stdout, stderr=subprocess.PIPE, text=True, env=env
     )
-    child.stdout.close()
-    assert child.stderr.read() == b""
-    child.stderr.close()
-    assert child.wait() == 0
 
 
 def test_names_with_brackets_and_odd_bytes_are_printed_as_they_are(

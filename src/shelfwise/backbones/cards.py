@@ -227,7 +227,8 @@ def parse_spec(text: str) -> BackboneSpec:
         raise OptionError(f"{text}: a side of {side_px} px is out of range (32 to 1024)")
     if stages >= len(card.widths):
         raise OptionError(f"{text}: {card.name} offers {len(card.widths) - 1} stages beside its head")
-    return BackboneSpec(card, side_px, stages, match["view"] or "whole")
+    view: View = match["view"] or "whole"
+    return BackboneSpec(card, side_px, stages, view)
 
 
 def parse_specs(text: str) -> list[BackboneSpec]:

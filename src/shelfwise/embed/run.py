@@ -94,9 +94,12 @@ def _embed_one(
         return summary
     known = {images["digest"][place] for place, image_id in enumerate(images["id"]) if image_id in done}
     first_of_picture, copies = _first_of_each_picture(images["digest"], missing, known)
+    with progress.task(f"load {spec}", 1) as advance:  # the first time, its graph is built and quantized
+        extractor = Extractor(spec)
+        advance(1)
     started = time.perf_counter()
     with progress.task(f"embed {spec}", len(missing)) as advance:
-        _compute(catalog, spec, images, first_of_picture, threads, advance)
+        _compute(catalog, extractor, images, first_of_picture, threads, advance)
         summary.computed, summary.seconds = len(first_of_picture), round(time.perf_counter() - started, 3)
         _copy(catalog, spec, images, copies)
         advance(len(copies))
@@ -119,20 +122,19 @@ def _first_of_each_picture(
 
 def _compute(
     catalog: Catalog,
-    spec: BackboneSpec,
+    extractor: Extractor,
     images: dict[str, NDArray[Any]],
     places: NDArray[np.int64],
     threads: int,
     advance: Advance,
 ) -> None:
-    extractor = Extractor(spec)
 
     def vectors(batch: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         return batch, extractor.vectors_of(catalog.image_bytes(images["row"][batch])).astype(np.float16)
 
     batches = (places[start : start + _BATCH] for start in range(0, len(places), _BATCH))
     for ids, matrix in _commits(images["id"], map_ordered(vectors, batches, threads), advance):
-        catalog.append_embeddings(spec.key, ids, matrix)
+        catalog.append_embeddings(extractor.spec.key, ids, matrix)
 
 
 def _commits(
