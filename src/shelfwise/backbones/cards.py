@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from shelfwise.errors import BackboneError, OptionError
 from shelfwise.images.preprocess import Fit
@@ -227,7 +227,7 @@ def parse_spec(text: str) -> BackboneSpec:
         raise OptionError(f"{text}: a side of {side_px} px is out of range (32 to 1024)")
     if stages >= len(card.widths):
         raise OptionError(f"{text}: {card.name} offers {len(card.widths) - 1} stages beside its head")
-    view: View = match["view"] or "whole"
+    view = cast(View, match["view"] or "whole")
     return BackboneSpec(card, side_px, stages, view)
 
 
