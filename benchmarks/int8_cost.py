@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from harness import DATA, RESULTS, machine
 
+from harness import DATA, RESULTS, machine
 from shelfwise.backbones import Extractor, FeatureLayout
 from shelfwise.backbones.cards import parse_spec
 from shelfwise.engines import available_cores, map_ordered

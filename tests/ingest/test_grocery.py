@@ -192,15 +192,26 @@ def test_every_real_photo_is_under_the_label_that_the_listing_gives_it(
 
 
 @pytest.mark.slow
-def test_the_brown_cap_mushroom_lies_under_mushroom_though_its_photos_do_not(real: tuple[IngestSummary, Catalog]):
+def test_the_brown_cap_mushroom_lies_under_mushroom_though_its_photos_to_learn_from_do_not(
+    real: tuple[IngestSummary, Catalog],
+):
     _, catalog = real
     rows = catalog.products(["product_id", "category", "split", "description"]).to_pylist()
     mushrooms = [row for row in rows if row["category"] == "Vegetables/Mushroom/Brown-Cap-Mushroom"]
-    assert Counter(row["split"] for row in mushrooms)["iconic"] == 1
-    assert len(mushrooms) > 20
-    photos = [row["product_id"] for row in mushrooms if row["split"] != "iconic"]
-    assert all(photo.split("/", 1)[1].startswith("Vegetables/Brown-Cap-Mushroom/") for photo in photos)
-    assert all(len(row["description"]) > 50 for row in rows if row["split"] == "iconic")
+    # Counted with grep over the listings; only those of the test split lie below a folder Mushroom.
+    assert Counter(row["split"] for row in mushrooms) == {"iconic": 1, "train": 39, "val": 5, "test": 39}
+    assert sum("/Vegetables/Brown-Cap-Mushroom/" in row["product_id"] for row in mushrooms) == 44
+
+
+@pytest.mark.slow
+def test_every_iconic_picture_brings_its_description(real: tuple[IngestSummary, Catalog], grocery: Path):
+    _, catalog = real
+    rows = catalog.products(["split", "description"]).to_pylist()
+    files = grocery.rglob("*_Description.txt")
+    written = sorted(file.read_text(encoding="utf-8").strip() for file in files)
+    assert sorted(row["description"] for row in rows if row["split"] == "iconic") == written
+    assert len(written) == 81
+    assert not any(row["description"] for row in rows if row["split"] != "iconic")
 
 
 @pytest.mark.slow

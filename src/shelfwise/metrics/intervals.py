@@ -91,7 +91,7 @@ def wilson_interval(share: Proportion) -> tuple[float, float]:
     z2 = Z_95**2
     center = (share.value + z2 / (2 * share.n)) / (1 + z2 / share.n)
     half = Z_95 / (1 + z2 / share.n) * sqrt(share.value * (1 - share.value) / share.n + z2 / (4 * share.n**2))
-    return max(0.0, center - half), min(1.0, center + half)
+    return min(share.value, max(0.0, center - half)), max(share.value, min(1.0, center + half))
 
 
 def difference_interval(a: Proportion, b: Proportion) -> tuple[float, float]:
