@@ -8,10 +8,10 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from shelfwise.errors import OptionError
 from shelfwise.images.decode import IMPORT_LIMITS, Limits, decode
+from shelfwise.images.resize import resized
 
 Fit = Literal["squash", "crop", "pad"]
 
@@ -47,17 +47,19 @@ def prepare(data: bytes, preprocessing: Preprocessing, limits: Limits = IMPORT_L
 
 
 def fit_square(pixels: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """Fit and resize pixels, uint8 (h, w, 3), to uint8 (side, side, 3), by an antialiased bicubic filter."""
-    side, image = preprocessing.side_px, Image.fromarray(pixels)
-    width, height = image.width * preprocessing.middle, image.height * preprocessing.middle
+    """Fit and resize pixels, uint8 (h, w, 3), to uint8 (side, side, 3)."""
+    side, (full_height, full_width) = preprocessing.side_px, pixels.shape[:2]
+    width, height = full_width * preprocessing.middle, full_height * preprocessing.middle
     if preprocessing.fit == "crop":
         width = height = min(width, height)
-    left, top = (image.width - width) / 2, (image.height - height) / 2
+    left, top = (full_width - width) / 2, (full_height - height) / 2
     box = (left, top, left + width, top + height)
     if preprocessing.fit != "pad" or width == height:
-        return np.array(image.resize((side, side), Image.Resampling.BICUBIC, box=box))
+        return resized(pixels, box, side, side)
     scale = side / max(width, height)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    square = Image.new("RGB", (side, side), "white")
-    square.paste(image.resize(size, Image.Resampling.BICUBIC, box=box), ((side - size[0]) // 2, (side - size[1]) // 2))
-    return np.array(square)
+    inner_width, inner_height = max(1, round(width * scale)), max(1, round(height * scale))
+    square = np.full((side, side, 3), 255, dtype=np.uint8)
+    left_px, top_px = (side - inner_width) // 2, (side - inner_height) // 2
+    inner = resized(pixels, box, inner_width, inner_height)
+    square[top_px : top_px + inner_height, left_px : left_px + inner_width] = inner
+    return square
