@@ -16,7 +16,7 @@ class EmbedOptions:
     Parameters
     ----------
     backbone:
-        Backbones side by side, NAME[@SIDE][:STAGES][/VIEW] joined by +, e.g. lite0@320:2+lite2@340:2; or the path of an .onnx
+        Backbones side by side, NAME[@SIDE][:STAGES][/middle] joined by +, e.g. lite0@320:2/middle+lite2; or the path of an .onnx
         file with a card beside it. Default: those of the preset.
     preset:
         A named set of backbones: fast (one small network), default, best.

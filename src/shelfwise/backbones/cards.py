@@ -18,14 +18,14 @@ from shelfwise.images.preprocess import Fit
 Precision = Literal["fp32", "int8"]
 Source = Literal["package", "hub", "file"]
 Pool = Literal["none", "first", "mean", "map"]
-View = Literal["whole", "middle", "both"]
+View = Literal["whole", "middle"]
 SIDES_PX = range(32, 1025)
 
 # Named sets of backbones. Source: docs/experiments.md, entries on the default, the fast and the best preset.
 PRESETS = {
     "fast": "lite0@320:2/middle",
     "default": "lite0@320:2/middle+lite2@340:2/middle",
-    "best": "lite0@320:2/both+lite2@340:2/both",
+    "best": "lite0@320:2/middle+lite1@340:2/middle+lite2@340:2/middle",
 }
 
 
@@ -104,10 +104,9 @@ def _is_color(values: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class BackboneSpec:
-    """A backbone as an option names it: `NAME[@SIDE][:STAGES][/VIEW]`, with the precision that was settled on.
+    """A backbone as an option names it: `NAME[@SIDE][:STAGES][/middle]`, with the precision that was settled on.
 
-    stages: how many of the last stages' pooled outputs stand beside the head's. view: the whole photo, its middle,
-    or both, whose vectors are averaged at twice the cost.
+    stages: how many of the last stages' pooled outputs stand beside the head's. view: the whole photo, or its middle.
     """
 
     card: BackboneCard
@@ -121,7 +120,7 @@ class BackboneSpec:
 
     @property
     def variant(self) -> str:
-        """What the option says behind the name, e.g. `@320:2/both`."""
+        """What the option says behind the name, e.g. `@320:2/middle`."""
         side = f"@{self.side_px}" if self.side_px != self.card.side_px else ""
         return side + (f":{self.stages}" if self.stages else "") + (f"/{self.view}" if self.view != "whole" else "")
 
@@ -213,14 +212,14 @@ def _read_card(path: Path) -> BackboneCard:
     return card
 
 
-_SPEC = re.compile(r"(?P<name>.+?)(@(?P<side>\d+))?(:(?P<stages>\d+))?(/(?P<view>middle|both))?")
+_SPEC = re.compile(r"(?P<name>.+?)(@(?P<side>\d+))?(:(?P<stages>\d+))?(/(?P<view>middle))?")
 
 
 def parse_spec(text: str) -> BackboneSpec:
-    """Parse `NAME[@SIDE][:STAGES][/VIEW]`; raises OptionError for a side or a number of stages that cannot be."""
+    """Parse `NAME[@SIDE][:STAGES][/middle]`; raises OptionError for a side or a number of stages that cannot be."""
     match = _SPEC.fullmatch(text.strip())
     if match is None:
-        raise OptionError(f"{text!r} names no backbone: write NAME[@SIDE][:STAGES][/middle|/both]")
+        raise OptionError(f"{text!r} names no backbone: write NAME[@SIDE][:STAGES][/middle]")
     card = find_card(match["name"])
     side_px, stages = int(match["side"] or card.side_px), int(match["stages"] or 0)
     if side_px not in SIDES_PX:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
@@ -12,8 +10,9 @@ from shelfwise.backbones.cards import BackboneSpec
 from shelfwise.backbones.graphs import graph_file
 from shelfwise.images.preprocess import Preprocessing, prepare
 
-# Share of each side that the view of the middle shows. Source: docs/experiments.md, views.
-MIDDLE = 0.8
+# Share of each side that the view of the middle shows: what EfficientNets are evaluated with (crop_pct in timm).
+# Source: docs/experiments.md, which part of the photo to look at.
+MIDDLE = 0.875
 
 
 class Extractor:
@@ -25,9 +24,8 @@ class Extractor:
 
     def __init__(self, spec: BackboneSpec, *, threads: int = 1, embedded: bytes | None = None) -> None:
         self.spec = spec
-        whole = Preprocessing(side_px=spec.side_px, fit=spec.card.fit)
-        middle = replace(whole, middle=MIDDLE)
-        self.views = {"whole": [whole], "middle": [middle], "both": [whole, middle]}[spec.view]
+        middle = MIDDLE if spec.view == "middle" else 1.0
+        self.preprocessing = Preprocessing(side_px=spec.side_px, fit=spec.card.fit, middle=middle)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -43,5 +41,4 @@ class Extractor:
 
     def vectors_of(self, pictures: list[bytes]) -> NDArray[np.float32]:
         """Compute raw vectors (n, d) of encoded photos; raises ImageError for one that cannot be used."""
-        seen = [self.vectors(np.stack([prepare(data, view) for data in pictures])) for view in self.views]
-        return np.mean(seen, axis=0, dtype=np.float32) if len(seen) > 1 else seen[0]
+        return self.vectors(np.stack([prepare(data, self.preprocessing) for data in pictures]))
