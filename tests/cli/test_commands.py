@@ -50,7 +50,7 @@ def test_the_whole_walk_by_command_prints_json_alone_on_standard_output(drawn_fo
         done = shelfwise(*arguments, "--json", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         told[verb] = json.loads(done.stdout)
-        assert re.search(rf"^{verb}", done.stderr), f"{verb} shows no progress"
+        assert re.search(rf"(?m)^{verb}", done.stderr), f"{verb} shows no progress"
     assert (told["ingest"]["products"], told["embed"]["images"], told["train"]["products"]) == (180, 180, 96)
     assert told["evaluate"]["report"] == str(report / "index.html")
     assert told["evaluate"]["top1"]["value"] == json.loads((report / "metrics.json").read_text())["top1"]["value"]
