@@ -104,7 +104,7 @@ def _images_of(catalog: Catalog, products: pa.Table) -> pa.Table:
 def _mean_features(
     catalog: Catalog, layout: FeatureLayout, image_ids: pa.ChunkedArray, product_of: NDArray[Any], products: int
 ) -> NDArray[np.float32]:
-    rows = [_embedding_rows(catalog, layout, spec_key, image_ids) for spec_key in (spec.key for spec in layout.specs)]
+    rows = [_embedding_rows(catalog, layout, spec.key, image_ids) for spec in layout.specs]
     x = np.zeros((products, layout.dimension), dtype=np.float32)
     for start in range(0, len(product_of), _BLOCK):
         block = slice(start, start + _BLOCK)

@@ -78,11 +78,12 @@ def demo(
     say(f"$ shelfwise train {catalog} --to {bundle}")
     train(catalog, bundle, progress=progress)
     say(f"$ shelfwise evaluate {bundle} {catalog} --split test --to {report}")
-    evaluated = evaluate(bundle, catalog, report, progress=progress)
+    learned = Bundle.load(bundle)
+    evaluated = evaluate(learned, catalog, report, progress=progress)
     example = next((photos / "test").rglob("*.jpg"))
     say(f"$ shelfwise predict {bundle} {example}\n")
-    answer = next(predict(bundle, [example])).to_dict()
-    faults = _count_faults(Catalog(catalog), Bundle.load(bundle), planted)
+    answer = next(predict(learned, [example])).to_dict()
+    faults = _count_faults(Catalog(catalog), learned, planted)
     seconds = round(time.perf_counter() - started, 1)
     return DemoSummary(str(to), str(evaluated.report), evaluated.metrics, faults, answer, seconds)
 
@@ -97,6 +98,7 @@ def _prepare(to: Path) -> None:
 
 
 def _count_faults(catalog: Catalog, bundle: Bundle, planted: Planted) -> tuple[Found, ...]:
+    """Compare what was found with what was planted; of the ranked wrong shelves, as many are taken as were planted."""
     broken, repeats, placeholders = _picture_findings(catalog)
     suspects = _wrong_shelf_suspects(bundle, len(planted.wrong_shelves) + len(planted.placeholders), placeholders)
     suspects = suspects[: len(planted.wrong_shelves)]

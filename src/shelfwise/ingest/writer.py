@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -14,7 +13,7 @@ from shelfwise.engines import available_cores, map_ordered
 from shelfwise.errors import ImageError, SourceError
 from shelfwise.images.decode import decode
 from shelfwise.images.files import read_picture
-from shelfwise.images.hashes import perceptual_hash
+from shelfwise.images.hashes import perceptual_hash, picture_digest
 from shelfwise.ingest.records import PhotoSource, ProductRecord
 from shelfwise.progress import SILENT, Advance, Progress
 from shelfwise.taxonomy import Taxonomy
@@ -126,7 +125,7 @@ def _image_row(photo: tuple[str, int, PhotoSource]) -> dict[str, Any]:
     row |= {"uri": source.name, "notes": []}
     try:
         data = _read(source.data)
-        row |= {"bytes": data, "length": len(data), "sha256": hashlib.sha256(data).digest()}
+        row |= {"bytes": data, "length": len(data), "sha256": bytes.fromhex(picture_digest(data))}
         picture = decode(data)
     except ImageError as error:
         return row | {"status": "quarantined", "reason": error.code, "detail": error.detail}
