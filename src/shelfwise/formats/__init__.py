@@ -1,0 +1,1 @@
+"""Foreign file formats, read row by row and written back: BSON, CSV, JSON, Parquet."""
