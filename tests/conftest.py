@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from drawn_shop import GROCERY, draw_shop
 from shelfwise.embed import embed
+from shelfwise.engines.decoders import Decoders
 from shelfwise.ingest import ingest_folder
 from shelfwise.options import EmbedOptions
 from shelfwise.train import train
@@ -32,6 +34,15 @@ def golden_pictures_of_this_session() -> Iterator[None]:
     """Draw the golden pictures once a session: they are the same in every bundle, and take seconds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("shelfwise.train.run.golden_pictures", cache(golden_pictures))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def decoders_of_this_session() -> Iterator[None]:
+    """Keep the decoding processes alive between imports: starting them anew takes longer than a test's photos."""
+    with Decoders() as decoders, pytest.MonkeyPatch.context() as patch:
+        for verb in ("writer", "quarantine"):
+            patch.setattr(f"shelfwise.ingest.{verb}.Decoders", lambda: nullcontext(decoders))
         yield
 
 

@@ -6,6 +6,8 @@ ShelfwiseError
 ├── SourceError (ValueError)       foreign data that cannot be read as what it claims to be
 ├── TaxonomyError (ValueError)     a tree that is not a tree, or a category that it does not hold
 ├── CatalogError (ValueError)      a catalog that is missing, damaged, or lacks what is asked for
+│   └── CatalogBusyError           another process is changing it
+├── DiskFullError (OSError)        no room left where something is to be written
 ├── BackboneError (RuntimeError)   a backbone whose weights or graph are not what its card says
 ├── BundleError (ValueError)       a bundle that is damaged, tampered with, or of another version
 ├── LabelMismatchError (ValueError) categories of data and bundle differ
@@ -40,6 +42,14 @@ class TaxonomyError(ShelfwiseError, ValueError):
 
 class CatalogError(ShelfwiseError, ValueError):
     """A catalog that is missing, damaged, or lacks what is asked for."""
+
+
+class CatalogBusyError(CatalogError):
+    """Another process is changing the catalog."""
+
+
+class DiskFullError(ShelfwiseError, OSError):
+    """No room left where something is to be written."""
 
 
 class BackboneError(ShelfwiseError, RuntimeError):

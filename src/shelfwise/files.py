@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import glob
 import hashlib
@@ -14,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import Any
 
+from shelfwise.errors import DiskFullError
+
 
 def sha256_of_file(path: Path) -> str:
     """Compute a file's sha256 in blocks, as hex."""
@@ -21,25 +24,68 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@contextmanager
+def room_for(path: Path, size_bytes: int = 0) -> Iterator[None]:
+    """Turn what any library says of a full disk into a DiskFullError that names path, bytes needed and bytes free."""
+    try:
+        yield
+    except DiskFullError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error):
+            raise disk_full(path, size_bytes) from error
+        raise
+
+
+def disk_full(path: Path, size_bytes: int) -> DiskFullError:
+    """Describe a disk without room for `size_bytes` at a path that may not exist yet."""
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    needed = f"needs about {size_bytes:,} bytes, " if size_bytes else ""
+    free = shutil.disk_usage(there).free
+    return DiskFullError(f"disk full: {path} {needed}{free:,} are free; make room and type the same command again")
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace a file in one step: temporary file beside it, flush, fsync, rename, fsync of the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with room_for(path, len(data)):
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            sync(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON that is strict (no NaN), readable and ends with a newline."""
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def write_sealed_json(path: Path, value: dict[str, Any]) -> None:
+    """Write an object as JSON with the sha256 of its content beside it, so that a flipped bit is told."""
+    write_json(path, value | {"sha256": _seal(value)})
+
+
+def read_sealed_json(path: Path) -> dict[str, Any]:
+    """Read what `write_sealed_json` wrote; raises OSError, or ValueError where it is not that any more."""
+    try:
+        stored = json.loads(path.read_bytes())
+        seal = stored.pop("sha256")
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} does not hold what was written ({error.__class__.__name__})") from None
+    if seal != _seal(stored):
+        raise ValueError(f"{path} is damaged: its checksum is wrong")
+    return dict(stored)
+
+
+def _seal(value: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 @contextmanager
@@ -60,12 +106,18 @@ def new_folder(path: Path) -> Iterator[Path]:
             yield part
             for folder, _, files in os.walk(part):
                 for name in (*files, "."):
-                    _sync(Path(folder, name))
+                    sync(Path(folder, name))
             part.rename(path)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
-    _sync(path.parent)
+    sync(path.parent)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed writers of a file left beside it; only for who holds the right to write it."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        leftover.unlink(missing_ok=True)
 
 
 def _beside(path: Path) -> Path:
@@ -84,7 +136,7 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Make a file's content, or the renames inside a folder, survive a power cut."""
     handle = os.open(path, os.O_RDONLY)
     try:

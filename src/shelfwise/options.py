@@ -10,6 +10,32 @@ from shelfwise.errors import OptionError
 
 
 @dataclass(frozen=True, kw_only=True)
+class IngestOptions:
+    """Options of every ingest.
+
+    Parameters
+    ----------
+    in_place:
+        Leave the photos where they are: the catalog stores file, offset and length instead of bytes.
+    dry_run:
+        Go through the source and count, and write nothing.
+    strict:
+        End with exit code 1 when any row or photo was quarantined.
+    max_bad:
+        End with exit code 1 when more than so many percent of the rows or photos were quarantined.
+    """
+
+    in_place: bool = False
+    dry_run: bool = False
+    strict: bool = False
+    max_bad: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_bad <= 100:
+            raise OptionError(f"--max-bad {self.max_bad}: a percentage, 0 to 100")
+
+
+@dataclass(frozen=True, kw_only=True)
 class EmbedOptions:
     """Options of embed.
 
@@ -107,3 +133,116 @@ class DemoOptions:
     """
 
     to: Path = Path("shelfwise-demo")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOptions:
+    """Options of ingest table and ingest huggingface: which column holds what; columns are named, never guessed.
+
+    Parameters
+    ----------
+    id:
+        Column of the product ids, which are text, kept as written.
+    image:
+        Column of the photos: paths relative to the table's folder (or to --images), or the bytes themselves; several columns for
+        several photos a product.
+    image_separator:
+        What stands between several photos in one cell.
+    title:
+        Column of the titles.
+    description:
+        Column of the descriptions.
+    category:
+        Column of the categories; several columns are the levels of a tree, from the top.
+    category_separator:
+        What stands between the levels in one cell, e.g. " > "; without it the whole text is one category.
+    attributes:
+        Column of the attributes: several labels a product.
+    attributes_separator:
+        What stands between the attributes in one cell.
+    group:
+        Column that is the same for listings of the same product.
+    split:
+        Column of the splits, kept as written.
+    encoding:
+        Encoding of the file; default: found out, and said.
+    separator:
+        What stands between the columns; default: by the file's ending, a comma or a tab.
+    """
+
+    id: str | None = None
+    image: tuple[str, ...] = ()
+    image_separator: str | None = None
+    title: str | None = None
+    description: str | None = None
+    category: tuple[str, ...] = ()
+    category_separator: str | None = None
+    attributes: str | None = None
+    attributes_separator: str = " "
+    group: str | None = None
+    split: str | None = None
+    encoding: str | None = None
+    separator: str | None = None
+
+    def __post_init__(self) -> None:
+        for flag, columns, between in (
+            ("image", self.image, self.image_separator),
+            ("category", self.category, self.category_separator),
+        ):
+            if len(set(columns)) < len(columns):
+                raise OptionError(f"--{flag}: the same column twice: {', '.join(columns)}")
+            if between is not None and len(columns) > 1:
+                raise OptionError(f"--{flag}-separator is for one column; --{flag} names {len(columns)}")
+        for flag in ("image_separator", "category_separator", "attributes_separator"):
+            if getattr(self, flag) == "":
+                raise OptionError(f"--{flag.replace('_', '-')} is empty: give what stands between the parts, or leave it out")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that is named, in the order of the options."""
+        single = (self.title, self.description, self.attributes, self.group, self.split)
+        return tuple(name for name in (self.id, *self.image, *self.category, *single) if name is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CdiscountOptions:
+    """Options of ingest cdiscount.
+
+    Parameters
+    ----------
+    categories:
+        category_names.csv, the tree; needed unless no product of the file has a category, as in test.bson.
+    split:
+        The split of all products of this file.
+    salvage:
+        Go on behind a damaged place, at the next sound product.
+    sample_products:
+        Take so many products only, drawn by the hash of their ids.
+    limit_per_category:
+        Take at most so many products of a category, drawn by the hash of their ids.
+    categories_file:
+        Take only the categories whose ids stand in this file, one a line.
+    """
+
+    categories: Path | None = None
+    split: str | None = None
+    salvage: bool = False
+    sample_products: int | None = None
+    limit_per_category: int | None = None
+    categories_file: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """Options of export.
+
+    Parameters
+    ----------
+    format:
+        folder (class folders), csv, parquet, cdiscount (BSON), imaterialist (JSON) or shopee (CSV).
+    split:
+        Splits to export, joined by +; default: all products.
+    """
+
+    format: Literal["folder", "csv", "parquet", "cdiscount", "imaterialist", "shopee"] = "folder"
+    split: str | None = None

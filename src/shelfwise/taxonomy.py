@@ -129,6 +129,13 @@ class Taxonomy:
         }
         return pa.table(columns, schema=pa.schema([(name, pa.string()) for name in columns]))
 
+    def merged(self, other: Taxonomy) -> Taxonomy:
+        """Return the tree of both; where they define the same id, `other` counts."""
+        names = next((tree.level_names for tree in (other, self) if tree.nodes), ())
+        both = list((self.nodes | other.nodes).values())
+        deep = max((tree for tree in (self, other)), key=lambda tree: tree.depth)
+        return Taxonomy(both, names if len(names) == deep.depth else deep.level_names)
+
     @classmethod
     def from_table(cls, table: pa.Table, level_names: Sequence[str] = ()) -> Taxonomy:
         """Build the tree from a table with the columns id, name, parent."""

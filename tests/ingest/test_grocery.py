@@ -9,8 +9,9 @@ import pytest
 
 from drawn_shop import tiny, write
 from shelfwise.catalog import Catalog
-from shelfwise.errors import SourceError
-from shelfwise.ingest import IngestSummary, ingest_grocery
+from shelfwise.errors import OptionError, SourceError
+from shelfwise.ingest import GrocerySource, IngestSummary, ingest_grocery
+from shelfwise.ingest.records import ProductRecord
 
 HEADER = (
     "Class Name (str),Class ID (int),Coarse Class Name (str),Coarse Class ID (int),"
@@ -140,19 +141,67 @@ def test_a_listing_that_leads_out_of_the_data_set_is_not_followed(tmp_path: Path
     changed(root / "dataset/classes.csv", "Gala_Description.txt", "../../../../../../secret.txt")
     summary, catalog = ingested(root)
     assert summary.quarantined_by_reason == {"path_outside": 2}
-    assert tiny(555) not in catalog.image_bytes(range(summary.photos))
+    assert tiny(555) not in catalog.images(["bytes"]).column(0).to_pylist()
     assert "secret words" not in str(catalog.products(["description"]).to_pylist())
 
 
-def test_a_photo_listed_twice_is_a_counted_duplicate_and_in_two_splits_an_error(tmp_path: Path):
+def test_a_photo_listed_twice_is_a_counted_duplicate_and_in_two_splits_quarantined(tmp_path: Path):
     root = fake(tmp_path / "root")
     train = (root / "dataset/train.txt").read_text().splitlines()
     (root / "dataset/train.txt").write_text("\n".join([*train, train[0]]))
     summary, _ = ingested(root)
-    assert (summary.photos, summary.images, summary.duplicates) == (16, 15, 1)
+    assert (summary.rows, summary.added, summary.duplicates) == (16, 15, 1)
     (root / "dataset/val.txt").write_text(train[0])
-    with pytest.raises(SourceError, match=r"Gala_000\.jpg' occurs twice with different content"):
-        ingest_grocery(root, tmp_path / "y.catalog")
+    contradicting = ingest_grocery(root, tmp_path / "y.catalog")
+    assert contradicting.quarantined_rows_by_code == {"id_conflict": 3}
+    detail = Catalog(tmp_path / "y.catalog").quarantine().column("detail")[0].as_py()
+    assert "Gala_000.jpg' occurs 3 times with different content" in detail
+
+
+def many(root: Path, photos: int = 60) -> Path:
+    """Lay out the small data set with more photos of the first class in the listing of train; no picture is there."""
+    fake(root)
+    for place in range(photos):
+        with (root / "dataset/train.txt").open("a") as listing:
+            listing.write(f"train/Fruit/Apple/Gala/Gala_{100 + place}.jpg, 0, 0\n")
+    return root
+
+
+def natural(source: GrocerySource) -> list[ProductRecord]:
+    return [record for record in source.rows() if record.split != "iconic"]
+
+
+@pytest.mark.parametrize("most", [2, 4])
+def test_photos_of_one_shelf_and_split_are_bound_into_products_of_every_size(tmp_path: Path, most: int):
+    root = many(tmp_path / "root")
+    single, bound = natural(GrocerySource(root)), natural(GrocerySource(root, photos_per_product=most))
+    shelf = {record.product_id: (record.category, record.split) for record in single}
+    assert all(len(record.photos) == 1 for record in single)
+    assert {len(record.photos) for record in bound} == set(range(1, most + 1))
+    for record in bound:
+        assert record.product_id == record.photos[0].name
+        assert {shelf[photo.name] for photo in record.photos} == {(record.category, record.split)}
+    for place in {shelf[record.product_id] for record in single}:  # the order of the listing, on every shelf
+        names = [photo.name for record in bound if shelf[record.product_id] == place for photo in record.photos]
+        assert names == [record.product_id for record in single if shelf[record.product_id] == place]
+    assert bound[0].where == "train.txt, line 1"
+    again = natural(GrocerySource(root, photos_per_product=most))
+    assert [(record.product_id, record.photos) for record in again] == [(record.product_id, record.photos) for record in bound]
+    icons = [[r for r in GrocerySource(root, n).rows() if r.split == "iconic"] for n in (1, most)]
+    assert icons[0] == icons[1]
+    assert len(icons[0]) == 3
+
+
+def test_a_photo_that_is_listed_twice_cannot_be_bound_and_no_photo_a_product_is_refused(tmp_path: Path):
+    root = fake(tmp_path / "root")
+    first = (root / "dataset/train.txt").read_text().splitlines()[0]
+    with (root / "dataset/val.txt").open("a") as listing:
+        listing.write(first)
+    with pytest.raises(SourceError, match=r"val.txt, line 4: .*Gala_000.jpg is listed before, at train.txt, line 1"):
+        GrocerySource(root, photos_per_product=2)
+    assert len(natural(GrocerySource(root))) == 13
+    with pytest.raises(OptionError, match="--photos-per-product 0: at least 1"):
+        GrocerySource(root, photos_per_product=0)
 
 
 @pytest.fixture(scope="module")

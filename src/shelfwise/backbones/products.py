@@ -46,7 +46,7 @@ def embedded_layout(catalog: Catalog, backbone: str | None = None) -> FeatureLay
 
     Raises CatalogError when there are none.
     """
-    known = [tuple(BackboneSpec.from_dict(spec) for spec in specs) for specs in catalog.description["embedded"]]
+    known = [tuple(BackboneSpec.from_dict(spec) for spec in specs) for specs in catalog.description.embedded]
     if not known:
         raise CatalogError(f"{catalog.path} has no embeddings yet: type  shelfwise embed {catalog.path}")
     if backbone is None:
@@ -71,7 +71,7 @@ def read_products(catalog: Catalog, layout: FeatureLayout, splits: Sequence[str]
     images = _images_of(catalog, filed)
     product_of = images.column("product").to_numpy()
     used, product_of = np.unique(product_of, return_inverse=True)
-    x = _mean_features(catalog, layout, images.column("image_id"), product_of, len(used))
+    x = _mean_features(catalog, layout, images.column("sha256"), product_of, len(used))
     picture = images.column("sha256").combine_chunks().dictionary_encode().indices.to_numpy()
     first = np.full(len(used), -1, dtype=np.int64)
     rows = images.column("row").to_numpy()
@@ -102,9 +102,9 @@ def _images_of(catalog: Catalog, products: pa.Table) -> pa.Table:
 
 
 def _mean_features(
-    catalog: Catalog, layout: FeatureLayout, image_ids: pa.ChunkedArray, product_of: NDArray[Any], products: int
+    catalog: Catalog, layout: FeatureLayout, pictures: pa.ChunkedArray, product_of: NDArray[Any], products: int
 ) -> NDArray[np.float32]:
-    rows = [_embedding_rows(catalog, layout, spec.key, image_ids) for spec in layout.specs]
+    rows = [_embedding_rows(catalog, layout, spec.key, pictures) for spec in layout.specs]
     x = np.zeros((products, layout.dimension), dtype=np.float32)
     for start in range(0, len(product_of), _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -113,8 +113,8 @@ def _mean_features(
     return x / np.bincount(product_of, minlength=products).astype(np.float32)[:, None]
 
 
-def _embedding_rows(catalog: Catalog, layout: FeatureLayout, key: str, image_ids: pa.ChunkedArray) -> NDArray[np.int64]:
-    place = pc.index_in(image_ids, catalog.embedding_ids(key).combine_chunks())
+def _embedding_rows(catalog: Catalog, layout: FeatureLayout, key: str, pictures: pa.ChunkedArray) -> NDArray[np.int64]:
+    place = pc.index_in(pictures, catalog.embedded_pictures(key).combine_chunks())
     if place.null_count:
         wanted = "+".join(str(spec) for spec in layout.specs)
         raise CatalogError(

@@ -1,5 +1,6 @@
 """The catalog: products, images, taxonomy and embeddings at rest."""
 
+from shelfwise.catalog.change import Change, changing, undo
 from shelfwise.catalog.store import Catalog
 
-__all__ = ["Catalog"]
+__all__ = ["Catalog", "Change", "changing", "undo"]

@@ -6,8 +6,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-# A format older than this package's is read, a newer one refused. Lance's own file format is pinned: its default moves.
-CATALOG_FORMAT = 1
+# Any other format is refused. Lance's own file format is pinned: its default moves.
+CATALOG_FORMAT = 2
 LANCE_FILE_FORMAT: Literal["2.2"] = "2.2"
 
 PRODUCTS = pa.schema(
@@ -21,9 +21,12 @@ PRODUCTS = pa.schema(
         pa.field("split", pa.string()),
         pa.field("quality", pa.string()),
         pa.field("source", pa.string()),
+        # Digest of the record and of its photos' bytes: what tells a product that changed in its source.
+        pa.field("fingerprint", pa.binary(16)),
     ]
 )
 
+# A photo is stored as `bytes`, or, with --in-place, found in the file `uri` at `offset`.
 IMAGES = pa.schema(
     [
         pa.field("image_id", pa.string(), nullable=False),
@@ -39,6 +42,7 @@ IMAGES = pa.schema(
         pa.field("height", pa.int32()),
         pa.field("format", pa.string()),
         pa.field("mode", pa.string()),
+        pa.field("frames", pa.int32()),
         pa.field("status", pa.string(), nullable=False),
         pa.field("reason", pa.string()),
         pa.field("detail", pa.string()),
@@ -48,7 +52,27 @@ IMAGES = pa.schema(
 
 TAXONOMY = pa.schema([pa.field("id", pa.string()), pa.field("name", pa.string()), pa.field("parent", pa.string())])
 
+# Rows of sources that could not become products. Photos that cannot be used stay in the table of images.
+QUARANTINE = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("place", pa.string()),
+        pa.field("stage", pa.string(), nullable=False),
+        pa.field("code", pa.string(), nullable=False),
+        pa.field("detail", pa.string()),
+        pa.field("text", pa.string()),
+        pa.field("sha256", pa.binary(32)),
+        pa.field("time", pa.timestamp("s", "UTC")),
+    ]
+)
+
+TABLES = {"products": PRODUCTS, "images": IMAGES, "taxonomy": TAXONOMY, "quarantine": QUARANTINE}
+
 
 def embeddings(dimension: int) -> pa.Schema:
-    """Return the schema of a table of embeddings: image_id and a float16 vector (d,)."""
-    return pa.schema([pa.field("image_id", pa.string()), pa.field("vector", pa.list_(pa.float16(), dimension))])
+    """Return the schema of a table of embeddings: the picture's sha256 and a float16 vector (d,).
+
+    By picture, not by image: what a copy of a picture needs is there, and what an image that changed needs is not.
+    """
+    return pa.schema([pa.field("sha256", pa.binary(32)), pa.field("vector", pa.list_(pa.float16(), dimension))])

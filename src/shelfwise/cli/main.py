@@ -10,13 +10,13 @@ import traceback
 from cyclopts import CycloptsError
 
 from shelfwise.cli.commands import app
-from shelfwise.errors import ShelfwiseError
+from shelfwise.errors import DiskFullError, ShelfwiseError
 
-DONE, FINDINGS, USER_ERROR, BUG = 0, 1, 2, 70
+DONE, FINDINGS, USER_ERROR, BUG, DISK_FULL = 0, 1, 2, 70, 74
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run `shelfwise` and exit: 0 done, 1 findings over the asked threshold, 2 the user can fix it, 70 a bug."""
+    """Run `shelfwise` and exit: 0 done, 1 findings over the asked threshold, 2 the user can fix it, 70 a bug, 74 disk full."""
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -29,7 +29,7 @@ def _run(arguments: list[str]) -> int:
         return code
     except (CycloptsError, ShelfwiseError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
+        return DISK_FULL if isinstance(error, DiskFullError) else USER_ERROR
     except KeyboardInterrupt:
         print("stopped: the same command goes on where it was", file=sys.stderr)
         return 130

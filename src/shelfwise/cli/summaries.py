@@ -16,34 +16,59 @@ if TYPE_CHECKING:
     from shelfwise.evaluate import EvaluateSummary
     from shelfwise.ingest import IngestSummary
     from shelfwise.predict import Prediction
+    from shelfwise.options import IngestOptions
     from shelfwise.train import TrainSummary
 
 # A pipe has no width: give tables room there, so that nothing is wrapped.
-_console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 
-def _counts(counts: dict[str, int]) -> str:
+def counted(counts: dict[str, int]) -> str:
+    """Name counts in one line."""
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
-def ingested(summary: IngestSummary) -> int:
+def next_line(command: str) -> None:
+    """Print what to type next."""
+    console.print(f"next    {command}", style="dim", markup=False)
+
+
+def ingested(summary: IngestSummary, options: IngestOptions) -> None:
     """Print the counts of an import."""
     s = summary
-    _console.print(
+    of_source = s.added + s.updated + s.unchanged
+    told = "would be read" if s.dry_run else f"= {s.added:,} added + {s.updated:,} updated + {s.unchanged:,} unchanged"
+    told += f" + {s.quarantined_rows:,} quarantined + {s.duplicates:,} duplicates" if not s.dry_run else ""
+    console.print(f"rows    {s.rows:,} {told}")
+    if s.dry_run:
+        console.print(
+            f"        {s.products:,} products, {s.quarantined_rows:,} quarantined, {s.duplicates:,} duplicates"
+        )
+    console.print(
         f"[bold]{escape(s.catalog)}[/]: {s.products:,} products in {s.categories:,} categories on {s.levels} levels"
     )
-    _console.print(
-        f"photos  {s.photos:,} = {s.images:,} images + {s.quarantined:,} quarantined + {s.duplicates:,} duplicates"
-    )
-    _console.print(f"splits  {_counts(s.products_by_split)}")
-    if s.quarantined_by_reason:
-        _console.print(f"quarantined  {_counts(s.quarantined_by_reason)}")
-    if s.notes:
-        _console.print(f"accepted with a note  {_counts(s.notes)}")
+    if not s.dry_run:
+        console.print(
+            f"photos  {s.photos:,} = {s.images:,} images + {s.quarantined:,} quarantined + {s.missing:,} missing"
+        )
+        console.print(f"splits  {counted(s.products_by_split)}")
+    for told, counts in (
+        ("quarantined rows    ", s.quarantined_rows_by_code),
+        ("quarantined photos  ", s.quarantined_by_reason),
+        ("accepted with a note  ", s.notes | ({"label_conflict": s.label_conflicts} if s.label_conflicts else {})),
+    ):
+        if counts:
+            console.print(f"{told}{counted(counts)}")
+    if s.facts:
+        console.print("found   " + escape(", ".join(f"{name} {value}" for name, value in s.facts.items())))
     if s.ignored_files:
-        _console.print(f"ignored  {s.ignored_files:,} files that are hidden or no pictures")
-    _console.print(f"next    shelfwise embed {s.catalog}", style="dim", markup=False)
-    return 0
+        console.print(f"ignored  {s.ignored_files:,} files that are hidden or no pictures")
+    for part in s.damage:
+        console.print(f"[red]damaged[/] at byte {part.offset:,}: {escape(part.detail)}")
+    if said := s.exceeds(options):
+        console.print(f"[red]{said}[/]: see  shelfwise quarantine list {escape(s.catalog)}")
+    elif of_source and not s.dry_run:
+        next_line(f"shelfwise embed {s.catalog}")
 
 
 def embedded(summary: EmbedSummary) -> int:
@@ -55,16 +80,16 @@ def embedded(summary: EmbedSummary) -> int:
         rate = f"{row.photos_per_s:,.0f}" if row.photos_per_s else "-"
         counts = (row.dimension, row.computed, row.same_picture, row.already_there)
         table.add_row(row.backbone, row.precision, *(f"{count:,}" for count in counts), f"{row.seconds:.1f}", rate)
-    _console.print(table)
+    console.print(table)
     stem = summary.catalog.removesuffix(".catalog")
-    _console.print(f"next    shelfwise train {summary.catalog} --to {stem}.bundle", style="dim", markup=False)
+    next_line(f"shelfwise train {summary.catalog} --to {stem}.bundle")
     return 0
 
 
 def trained(summary: TrainSummary, catalog: Path) -> int:
     """Print what was learned and what to expect of it."""
     f = summary.facts
-    _console.print(
+    console.print(
         f"[bold]{escape(summary.bundle)}[/]: {f['categories']:,} categories from {f['products']:,} products, "
         f"{f['dimension']:,} features, penalty {f['penalty']:.3g}, {f['seconds']:.1f} s"
     )
@@ -83,19 +108,18 @@ def trained(summary: TrainSummary, catalog: Path) -> int:
         shown = [figures[key]["value"] for key in ("top1", "top5", "macro_f1")]
         shown += [figures["levels"][level]["top1"]["value"] for level in levels]
         table.add_row(name.replace("_", " "), f"{figures['products']:,}", *(f"{value:.1%}" for value in shown))
-    _console.print(table)
-    _console.print(f"temperature {f['temperature']:.4g}, fitted on: {f['temperature_from'].replace('_', ' ')}")
+    console.print(table)
+    console.print(f"temperature {f['temperature']:.4g}, fitted on: {f['temperature_from'].replace('_', ' ')}")
     for note in f["notes"]:
-        _console.print(f"[yellow]note[/]    {note}")
-    following = f"next    shelfwise evaluate {summary.bundle} {catalog} --split test --to report/"
-    _console.print(following, style="dim", markup=False)
+        console.print(f"[yellow]note[/]    {note}")
+    next_line(f"shelfwise evaluate {summary.bundle} {catalog} --split test --to report/")
     return 0
 
 
 def evaluated(summary: EvaluateSummary) -> int:
     """Print the headline figures with their intervals, the leave-one-out estimate beside them."""
     m = summary.metrics
-    _console.print(f"split {m['split']}: {m['products']:,} products, {m['categories_in_split']:,} categories")
+    console.print(f"split {m['split']}: {m['products']:,} products, {m['categories_in_split']:,} categories")
     table = Table(box=None, pad_edge=False)
     for heading in ("", "value", "95 % interval", "leave one out", "look-alikes out"):
         table.add_column(heading, justify="left" if not heading else "right")
@@ -104,11 +128,11 @@ def evaluated(summary: EvaluateSummary) -> int:
     for name, figure in (rows | {"calibration error": m["calibration_error"]}).items():
         table.add_row(name, _share(figure["value"]), f"{_share(figure['low'])} - {_share(figure['high'])}",
                       _share(figure["leave_one_out"]), _share(figure["leave_look_alikes_out"]))  # fmt: skip
-    _console.print(table)
+    console.print(table)
     for note in m["notes"]:
-        _console.print(f"[yellow]note[/]    {note}")
+        console.print(f"[yellow]note[/]    {note}")
     if summary.report:
-        _console.print(f"report  {summary.report}", markup=False)
+        console.print(f"report  {summary.report}", markup=False)
     return 0
 
 
@@ -124,11 +148,11 @@ def predicted(predictions: list[Prediction], csv: Path | None) -> int:
             if prediction.status == "ok":
                 _, names, probability = prediction.answers[0]
                 shelf = escape(" > ".join(names))
-                _console.print(f"{escape(prediction.photo)}  [bold]{shelf}[/]  {probability:.1%}")
+                console.print(f"{escape(prediction.photo)}  [bold]{shelf}[/]  {probability:.1%}")
     for prediction in refused:
-        _console.print(f"{escape(prediction.photo)}  [red]{prediction.reason}[/]: {escape(prediction.detail or '')}")
+        console.print(f"{escape(prediction.photo)}  [red]{prediction.reason}[/]: {escape(prediction.detail or '')}")
     where = f" -> {escape(str(csv))}" if csv else ""
-    _console.print(f"{len(predictions) - len(refused):,} answered, {len(refused):,} quarantined{where}", style="dim")
+    console.print(f"{len(predictions) - len(refused):,} answered, {len(refused):,} quarantined{where}", style="dim")
     return 0
 
 
@@ -140,15 +164,15 @@ def demonstrated(summary: DemoSummary) -> int:
         table.add_column(heading, justify="left" if heading == "planted faults" else "right")
     for fault in summary.faults:
         table.add_row(fault.kind, str(fault.planted), str(fault.found), str(fault.others))
-    _console.print(table)
+    console.print(table)
     top1 = metrics["top1"]
-    _console.print(
+    console.print(
         f"\n{metrics['products']} test photos on 12 shelves: [bold]{top1['value']:.1%}[/] right "
         f"({_share(top1['low'])} - {_share(top1['high'])})"
     )
     if example["status"] == "ok":
         best = example["answers"][0]
-        _console.print(f"{example['photo']}  [bold]{' > '.join(best['path'])}[/]  {best['probability']:.1%}")
-    _console.print(f"report  {Path(summary.report).absolute()}", markup=False)
-    _console.print(f"{summary.seconds:.0f} s, everything is in {summary.folder}", style="dim", markup=False)
+        console.print(f"{example['photo']}  [bold]{' > '.join(best['path'])}[/]  {best['probability']:.1%}")
+    console.print(f"report  {Path(summary.report).absolute()}", markup=False)
+    console.print(f"{summary.seconds:.0f} s, everything is in {summary.folder}", style="dim", markup=False)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ from shelfwise.backbones import PRESETS, BackboneSpec, Extractor, parse_specs
 from shelfwise.backbones.precision import settle_precision
 from shelfwise.catalog import Catalog
 from shelfwise.engines import available_cores, map_ordered
+from shelfwise.errors import CatalogError
 from shelfwise.options import EmbedOptions
 from shelfwise.progress import SILENT, Advance, Progress
 
@@ -87,37 +89,32 @@ def _embed_one(
     catalog: Catalog, spec: BackboneSpec, images: dict[str, NDArray[Any]], threads: int, progress: Progress
 ) -> BackboneSummary:
     summary = BackboneSummary(str(spec), spec.precision, sum(spec.widths))
-    done = {image_id: row for row, image_id in enumerate(catalog.embedding_ids(spec.key).to_pylist())}
-    missing = np.array([place for place, image_id in enumerate(images["id"]) if image_id not in done], dtype=np.int64)
-    summary.already_there = len(images["row"]) - len(missing)
-    if not len(missing):
-        return summary
-    known = {images["digest"][place] for place, image_id in enumerate(images["id"]) if image_id in done}
-    first_of_picture, copies = _first_of_each_picture(images["digest"], missing, known)
-    with progress.task(f"load {spec}", 1) as advance:  # the first time, its graph is built and quantized
-        extractor = Extractor(spec)
-        advance(1)
-    started = time.perf_counter()
-    with progress.task(f"embed {spec}", len(missing)) as advance:
-        _compute(catalog, extractor, images, first_of_picture, threads, advance)
-        summary.computed, summary.seconds = len(first_of_picture), round(time.perf_counter() - started, 3)
-        _copy(catalog, spec, images, copies)
-        advance(len(copies))
-    summary.same_picture = len(copies)
+    with catalog.embedding_writer(spec.key):
+        known = set(catalog.embedded_pictures(spec.key).to_pylist())
+        places = _first_of_each_picture(images["digest"], known)
+        summary.already_there = sum(digest in known for digest in images["digest"])
+        summary.same_picture = len(images["row"]) - summary.already_there - len(places)
+        if not len(places):
+            return summary
+        with progress.task(f"load {spec}", 1) as advance:  # the first time, its graph is built and quantized
+            extractor = Extractor(spec)
+            advance(1)
+        started = time.perf_counter()
+        with progress.task(f"embed {spec}", len(places)) as advance:
+            _compute(catalog, extractor, images, places, threads, advance)
+    summary.computed, summary.seconds = len(places), round(time.perf_counter() - started, 3)
     return summary
 
 
-def _first_of_each_picture(
-    digests: NDArray[Any], missing: NDArray[np.int64], known: set[bytes]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split the missing places into those to compute and those whose picture is known by then."""
+def _first_of_each_picture(digests: NDArray[Any], known: set[bytes]) -> NDArray[np.int64]:
+    """Return the places to compute: of every picture that is not known, the first."""
     seen = set(known)
-    first: list[np.int64] = []
-    copies: list[np.int64] = []
-    for place in missing:
-        (copies if digests[place] in seen else first).append(place)
-        seen.add(digests[place])
-    return np.array(first, dtype=np.int64), np.array(copies, dtype=np.int64)
+    first: list[int] = []
+    for place, digest in enumerate(digests):
+        if digest not in seen:
+            seen.add(digest)
+            first.append(place)
+    return np.array(first, dtype=np.int64)
 
 
 def _compute(
@@ -130,16 +127,26 @@ def _compute(
 ) -> None:
 
     def vectors(batch: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
-        return batch, extractor.vectors_of(catalog.image_bytes(images["row"][batch])).astype(np.float16)
+        pictures = catalog.image_bytes(images["row"][batch])
+        for place, picture in zip(batch, pictures, strict=True):
+            _refuse_rot(catalog, images, place, picture)
+        return batch, extractor.vectors_of(pictures).astype(np.float16)
 
     batches = (places[start : start + _BATCH] for start in range(0, len(places), _BATCH))
-    for ids, matrix in _commits(images["id"], map_ordered(vectors, batches, threads), advance):
-        catalog.append_embeddings(extractor.spec.key, ids, matrix)
+    for digests, matrix in _commits(images["digest"], map_ordered(vectors, batches, threads), advance):
+        catalog.append_embeddings(extractor.spec.key, digests, matrix)
+
+
+def _refuse_rot(catalog: Catalog, images: dict[str, NDArray[Any]], place: np.int64, picture: bytes) -> None:
+    if hashlib.sha256(picture).digest() != images["digest"][place]:
+        raise CatalogError(
+            f"hash_mismatch: photo {images['id'][place]} is not what was imported: see  shelfwise verify {catalog.path}"
+        )
 
 
 def _commits(
-    ids: NDArray[Any], results: Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]], advance: Advance
-) -> Iterator[tuple[list[str], NDArray[np.float16]]]:
+    digests: NDArray[Any], results: Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]], advance: Advance
+) -> Iterator[tuple[list[bytes], NDArray[np.float16]]]:
     """Gather batches into commits of bounded size and age."""
     places: list[NDArray[np.int64]] = []
     matrices: list[NDArray[np.float16]] = []
@@ -149,19 +156,7 @@ def _commits(
         matrices.append(matrix)
         advance(len(batch))
         if len(places) * _BATCH >= _ROWS_PER_COMMIT or time.monotonic() - since > _SECONDS_PER_COMMIT:
-            yield list(ids[np.concatenate(places)]), np.concatenate(matrices)
+            yield list(digests[np.concatenate(places)]), np.concatenate(matrices)
             places, matrices, since = [], [], time.monotonic()
     if places:
-        yield list(ids[np.concatenate(places)]), np.concatenate(matrices)
-
-
-def _copy(catalog: Catalog, spec: BackboneSpec, images: dict[str, NDArray[Any]], copies: NDArray[np.int64]) -> None:
-    """Give photos the vector of another photo with the same bytes."""
-    if not len(copies):
-        return
-    digest_of = dict(zip(images["id"], images["digest"], strict=True))
-    row_of = {digest_of[i]: row for row, i in enumerate(catalog.embedding_ids(spec.key).to_pylist()) if i in digest_of}
-    for start in range(0, len(copies), _ROWS_PER_COMMIT):
-        part = copies[start : start + _ROWS_PER_COMMIT]
-        rows = np.array([row_of[digest] for digest in images["digest"][part]], dtype=np.int64)
-        catalog.append_embeddings(spec.key, list(images["id"][part]), catalog.embedding_rows(spec.key, rows))
+        yield list(digests[np.concatenate(places)]), np.concatenate(matrices)

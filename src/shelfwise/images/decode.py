@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from shelfwise.errors import ImageError
 from shelfwise.images import pillow
+from shelfwise.images.extent import goes_on, tiff_frames
 from shelfwise.images.layout import Layout, read_layout
 from shelfwise.images.orientation import UPRIGHT, turned_upright
 from shelfwise.images.sniff import sniff
@@ -22,16 +23,29 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a picture may be at most: bytes of the file, pixels, longer side, and longer over shorter side."""
+    """What a picture may be at most: bytes of the file, pixels, longer side, and longer over shorter side.
+
+    seconds: what decoding may take. Only a process that can be ended keeps to that: `engines.decoders`.
+    """
 
     size_bytes: int
     pixels: int
     side_px: int = 16_384
     aspect: int = 50
+    seconds: float = 10
 
 
 IMPORT_LIMITS = Limits(size_bytes=50 * 2**20, pixels=50_000_000)
-SERVER_LIMITS = Limits(size_bytes=10 * 2**20, pixels=25_000_000)
+SERVER_LIMITS = Limits(size_bytes=10 * 2**20, pixels=25_000_000, seconds=5)
+
+# Codes of what was done or seen, and of why a picture cannot be used; the last two come from `engines.decoders`.
+NOTES = (
+    "depth16", "cmyk", "alpha_white", "exif_rot", "first_frame", "img_no_end", "img_blank", "trailing_bytes",
+)  # fmt: skip
+REFUSALS = (
+    "img_empty", "img_format", "img_truncated", "img_corrupt", "img_too_large", "img_shape", "img_transparent", "img_depth",
+    "img_memory", "img_timeout", "img_decoder_crash",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +53,8 @@ class Picture:
     """A decoded picture.
 
     pixels: uint8 (h, w, 3), RGB, contiguous, upright. width, height: of the stored picture, before its orientation was
-    applied and at full scale. format, mode: as Pillow names them. notes: codes of what was done or seen: `exif_rot`,
-    `alpha_white`, `cmyk`, `depth16`, `first_frame`, `img_no_end`, `img_blank`, `trailing_bytes`.
+    applied and at full scale. format, mode: as Pillow names them. notes: some of NOTES. frames: how many the file
+    declares, of which the first is here.
     """
 
     pixels: Pixels
@@ -49,6 +63,7 @@ class Picture:
     format: str
     mode: str
     notes: tuple[str, ...]
+    frames: int = 1
 
 
 def decode(data: bytes, *, minimum_side_px: int | None = None, limits: Limits = IMPORT_LIMITS) -> Picture:
@@ -57,7 +72,7 @@ def decode(data: bytes, *, minimum_side_px: int | None = None, limits: Limits = 
     The EXIF orientation is applied, transparency put on white, more than 8 bits scaled down, color profiles dropped.
     `minimum_side_px` lets a JPEG be decoded at half its size or less as long as both sides stay at least that.
     Limits are checked against the header, before pixels are allocated. Safe to call from many threads.
-    Raises ImageError and nothing else: see docs/bad-input.md for its codes.
+    Raises ImageError with one of REFUSALS, and nothing else.
     """
     try:
         return _decode(data, minimum_side_px, limits)
@@ -68,8 +83,7 @@ def decode(data: bytes, *, minimum_side_px: int | None = None, limits: Limits = 
 
 
 def _decode(data: bytes, minimum_side_px: int | None, limits: Limits) -> Picture:
-    if len(data) > limits.size_bytes:
-        raise ImageError("img_too_large", f"{len(data):,} bytes, limit {limits.size_bytes:,}")
+    check_bytes(data, limits)
     name = sniff(data)
     layout = read_layout(name, data)
     if layout is not None:
@@ -79,6 +93,12 @@ def _decode(data: bytes, minimum_side_px: int | None, limits: Limits) -> Picture
             return picture
     with pillow.quiet():
         return _decode_by_pillow(name, data, layout, limits)
+
+
+def check_bytes(data: bytes, limits: Limits) -> None:
+    """Raise ImageError `img_too_large` for a file of too many bytes."""
+    if len(data) > limits.size_bytes:
+        raise ImageError("img_too_large", f"{len(data):,} bytes, limit {limits.size_bytes:,}")
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:
@@ -121,8 +141,9 @@ def _decode_by_pillow(name: str, data: bytes, layout: Layout | None, limits: Lim
         width, height = pillow.stored_size(image)
         _check_size(width, height, limits)
         if layout is None:
-            frames = 2 if getattr(image, "is_animated", False) else 1
-            layout = Layout(width, height, data, frames=frames, depth=pillow.stored_depth(image))
+            frames = tiff_frames(data) if name == "TIFF" else pillow.stored_frames(image)
+            trailing = goes_on(name, data)
+            layout = Layout(width, height, data, frames=frames, trailing=trailing, depth=pillow.stored_depth(image))
         orientation = layout.orientation
         if orientation == UPRIGHT:
             orientation = pillow.stored_orientation(image)
@@ -151,13 +172,13 @@ def _picture(
         "trailing_bytes": layout.trailing,
     }
     notes = conversions + tuple(code for code, applies in seen.items() if applies)
-    return Picture(pixels, layout.width, layout.height, name, mode, notes)
+    return Picture(pixels, layout.width, layout.height, name, mode, notes, layout.frames)
 
 
 def _is_blank(pixels: Pixels) -> bool:
     """Whether all pixels are of one color; nearly every picture is told by its middle row."""
     first = pixels[0, 0]
-    return bool((pixels[len(pixels) // 2] == first).all() and (pixels == first).all())
+    return bool((pixels[len(pixels) // 2] == first).all()) and all((row == first).all() for row in pixels)
 
 
 def _image_error(error: Exception, size_bytes: int) -> ImageError:
@@ -167,7 +188,9 @@ def _image_error(error: Exception, size_bytes: int) -> ImageError:
         declared = re.search(r"\d+", said)
         megapixels = f"{int(declared[0]) / 1e6:.0f} MP" if declared else "many pixels"
         return ImageError("img_too_large", f"{megapixels} declared, over every limit")
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or re.search(
+        r"(out of|insufficient) memory|cannot allocate", said, re.IGNORECASE
+    ):
         return ImageError("img_memory", "the decoder ran out of memory")
     if isinstance(error, UnidentifiedImageError):
         return ImageError("img_corrupt", "its header cannot be read")

@@ -25,6 +25,7 @@ REGISTERED = (AvifImagePlugin.AvifImageFile, TiffImagePlugin.TiffImageFile, WebP
 
 _CONVERTIBLE = {"1", "L", "P", "RGB", "RGBX", "YCbCr", "HSV", "CMYK", "LA", "PA", "La", "RGBA", "RGBa"}
 _ALPHA = {"LA", "PA", "La", "RGBA", "RGBa"}
+_STRIP_PIXELS = 2**20
 _WITHOUT_RANGE = {"I": "32-bit integer", "F": "floating-point"}
 
 _quiet_lock = threading.Lock()
@@ -74,6 +75,11 @@ def stored_orientation(image: ImageFile.ImageFile) -> int:
     return orientation if orientation in range(1, 9) else UPRIGHT
 
 
+def stored_frames(image: ImageFile.ImageFile) -> int:
+    """Return the number of frames that the header declares."""
+    return int(getattr(image, "n_frames", 1))
+
+
 def stored_depth(image: ImageFile.ImageFile) -> int:
     """Return the bits per sample of a TIFF, 8 for any other format."""
     if image.format != "TIFF":
@@ -108,7 +114,19 @@ def to_rgb(image: Image.Image, depth: int) -> tuple[NDArray[np.uint8], tuple[str
     if image.mode in _ALPHA or "transparency" in image.info:
         image, translucent = _on_white(image)
         notes += ("alpha_white",) if translucent else ()
-    return np.array(image.convert("RGB")), notes
+    return _rgb_pixels(image), notes
+
+
+def _rgb_pixels(image: Image.Image) -> NDArray[np.uint8]:
+    """Convert in strips: on the way from a picture to an array Pillow holds three copies of what it converts."""
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        strip = image if rows >= height else image.crop((0, top, width, bottom))
+        pixels[top:bottom] = np.asarray(strip.convert("RGB"))
+    return pixels
 
 
 def _eight_bit(image: Image.Image, depth: int) -> Image.Image:

@@ -90,4 +90,5 @@ def _description(data: bytes) -> str:
 
 
 def _quoted(start: bytes) -> str:
-    return f"`{start[:16].decode('utf-8', 'replace').splitlines()[0]}`"
+    line = start[:16].decode("utf-8", "replace").splitlines()[0]
+    return f"`{''.join(letter if letter.isprintable() else '?' for letter in line)}`"

@@ -1,4 +1,4 @@
-"""A taxonomy out of folder paths."""
+"""A taxonomy out of folder paths, or out of the names on the way down to each category."""
 
 from __future__ import annotations
 
@@ -21,3 +21,23 @@ def taxonomy_of_paths(paths: Iterable[str], level_names: Sequence[str] = ()) -> 
                 parent = str(above.parent) if len(above.parts) > 1 else None
                 nodes.setdefault(str(above), Node(str(above), above.name, parent))
     return Taxonomy(nodes.values(), level_names)
+
+
+def taxonomy_of_names(categories: Iterable[tuple[str, ...]], level_names: Sequence[str] = ()) -> Taxonomy:
+    """Build the tree of categories that are told by names from the top down; `level_names` may be more than there are.
+
+    So the same name under two parents makes two categories, and a category may have others below it.
+    """
+    nodes: dict[str, Node] = {}
+    distinct = sorted(set(categories))
+    for names in distinct:
+        parent = None
+        for depth, name in enumerate(names, 1):
+            node = Node(category_id(names[:depth]), name, parent)
+            parent = nodes.setdefault(node.id, node).id
+    return Taxonomy(nodes.values(), level_names[: max(map(len, distinct), default=0)])
+
+
+def category_id(names: Sequence[str]) -> str:
+    r"""Join names from the top down with `/`; a `/` or `\` inside a name is written `\/` or `\\`, so ids never meet."""
+    return "/".join(name.replace("\\", "\\\\").replace("/", "\\/") for name in names)

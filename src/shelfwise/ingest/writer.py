@@ -1,95 +1,208 @@
-"""Turn records into a catalog: decode and hash every photo, quarantine what cannot be used, count everything."""
+"""Bring a source into a catalog: new products are added, changed ones replaced, unchanged ones left as they are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from itertools import islice
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shelfwise.catalog import Catalog
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shelfwise.catalog import Catalog, Change, changing, schema
+from shelfwise.catalog.conflicts import label_conflicts
+from shelfwise.catalog.counts import Counts, count
 from shelfwise.engines import available_cores, map_ordered
-from shelfwise.errors import ImageError, SourceError
-from shelfwise.images.decode import decode
-from shelfwise.images.files import read_picture
-from shelfwise.images.hashes import perceptual_hash, picture_digest
-from shelfwise.ingest.records import PhotoSource, ProductRecord
+from shelfwise.engines.decoders import Decoders
+from shelfwise.errors import SourceError
+from shelfwise.files import disk_full, text_of
+from shelfwise.ingest.known import KnownProducts
+from shelfwise.ingest.photos import content_digest, image_row, place_of, read_photo
+from shelfwise.ingest.records import Damage, ProductRecord, Source
+from shelfwise.ingest.survey import Survey, survey
+from shelfwise.options import IngestOptions
 from shelfwise.progress import SILENT, Advance, Progress
-from shelfwise.taxonomy import Taxonomy
 
-# Products per commit, and bytes of photos: few enough to keep in memory, many enough to keep a big import to few versions.
-_CHUNK, _CHUNK_BYTES = 2048, 256 * 2**20
+# A commit after so many products or bytes of photos: what a kill -9 can cost, and what is kept in memory.
+_PRODUCTS_PER_COMMIT, _BYTES_PER_COMMIT = 8192, 128 * 2**20
+# Room that a catalog takes over the photos themselves.
+_OVERHEAD = 1.2
 
 
-@dataclass(slots=True)
-class IngestSummary:
-    """Counts of an import: photos = images + quarantined + duplicates."""
+@dataclass(slots=True, kw_only=True)
+class IngestSummary(Counts):
+    """Counts of an import.
 
-    catalog: str
-    products: int = 0
-    photos: int = 0
-    images: int = 0
-    quarantined: int = 0
+    Of the source: rows = added + updated + unchanged + quarantined_rows + duplicates. Of the catalog afterwards: what
+    `Counts` holds. damage: parts of the source that could not be read. label_conflicts: pictures under several categories.
+    """
+
+    catalog: str = ""
+    rows: int = 0
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    quarantined_rows: int = 0
     duplicates: int = 0
+    quarantined_rows_by_code: dict[str, int] = field(default_factory=dict)
+    label_conflicts: int = 0
     ignored_files: int = 0
-    products_by_split: dict[str, int] = field(default_factory=dict)
-    quarantined_by_reason: dict[str, int] = field(default_factory=dict)
-    notes: dict[str, int] = field(default_factory=dict)
-    categories: int = 0
-    levels: int = 0
+    damage: list[Damage] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    dry_run: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as JSON values."""
         return asdict(self)
 
+    def exceeds(self, options: IngestOptions) -> str | None:
+        """Say what is wrong enough for an exit code of its own; None where all is well."""
+        if self.damage:
+            return f"{len(self.damage)} damaged part{'s' if len(self.damage) > 1 else ''} of the source"
+        for bad, total, what in (
+            (self.quarantined_rows, self.rows, "rows"),
+            (self.quarantined, self.photos, "photos"),
+        ):
+            if bad and options.strict:
+                return f"{bad:,} {what} are quarantined, and --strict allows none"
+            if bad * 100 > total * options.max_bad:
+                return f"{bad / total:.1%} of the {what} are quarantined, more than --max-bad {options.max_bad:g}"
+        return None
 
-def write_catalog(
-    records: Iterable[ProductRecord],
-    taxonomy: Taxonomy,
-    to: Path,
-    *,
-    source: dict[str, Any],
-    total: int | None = None,
-    ignored_files: int = 0,
-    progress: Progress = SILENT,
+
+def ingest(
+    source: Source, to: Path | str, options: IngestOptions | None = None, *, progress: Progress = SILENT
 ) -> IngestSummary:
-    """Write a new catalog from records; either all of it appears at `to`, or nothing does.
+    """Bring a source into the catalog `to`, which is made where there is none.
 
-    A product id that was seen before counts its photos as duplicates when the record says the same.
-    Raises SourceError when the same id comes with other content, or when there are no records.
+    All of it appears at once, or nothing does; stopped at any moment, the same call goes on where it was. Rows that
+    cannot become products are quarantined, photos that cannot be used are rows with a reason.
+    Raises SourceError for a source whose structure is broken or that has no rows, CatalogBusyError when another process
+    is changing the catalog, DiskFullError when there is no room.
     """
-    summary = IngestSummary(
-        str(to), ignored_files=ignored_files, categories=len(taxonomy.leaves), levels=taxonomy.depth
-    )
-    with Catalog.create(to, taxonomy, source) as catalog, progress.task("ingest", total) as advance:
-        fresh = _without_repeats(iter(records), summary)
-        while chunk := list(islice(fresh, _CHUNK)):
-            catalog.append_products([_product_row(record, source["kind"]) for record in chunk])
-            _count_products(summary, chunk)
-            for rows in _image_rows(chunk, advance):
-                catalog.append_images(rows)
-                _count_images(summary, rows)
-        if not summary.photos:
-            raise SourceError("no photos found: nothing was written")
+    options, to = options or IngestOptions(), Path(to)
+    found = survey(source, progress)
+    if not found.rows:
+        raise SourceError(f"no rows: {source.path} holds no product; nothing was written")
+    summary = IngestSummary(catalog=str(to), rows=found.rows, duplicates=found.duplicates, damage=found.damage)
+    summary.quarantined_rows = len(found.bad_rows)
+    for bad in found.bad_rows:
+        by_code = summary.quarantined_rows_by_code
+        by_code[bad.code] = by_code.get(bad.code, 0) + 1
+    summary.ignored_files, summary.facts, summary.dry_run = source.ignored_files, dict(source.facts), options.dry_run
+    if options.dry_run:
+        summary.products, summary.photos = found.products, found.photos
+        summary.categories, summary.levels = len(source.taxonomy.leaves), source.taxonomy.depth
+        return summary
+    _require_room(to, 0 if options.in_place else found.size_bytes)
+    key = json.dumps([source.kind, text_of(source.path.absolute()), options.in_place, found.digest])
+    with changing(to, f"ingest {source.kind} {source.path.name}", key=key, wait_s=1.0) as change:
+        change.replace_taxonomy(change.taxonomy.merged(source.taxonomy))
+        with progress.task(f"ingest {source.path.name}", found.products) as advance:
+            _write_products(source, found, change, options, summary, key, advance)
+        _write_quarantine(source, found, change)
+        change.add_source({"kind": source.kind, "path": text_of(source.path.absolute())})
+        after = change.so_far()
+        summary.label_conflicts = len(label_conflicts(after))
+        _tell_of(summary, count(after))
     return summary
 
 
-def _without_repeats(records: Iterator[ProductRecord], summary: IngestSummary) -> Iterator[ProductRecord]:
-    seen: dict[str, int] = {}
-    for record in records:
-        content = hash(record)
-        if record.product_id not in seen:
-            seen[record.product_id] = content
-            yield record
-        elif seen[record.product_id] == content:
-            summary.duplicates += len(record.photos)
-            summary.photos += len(record.photos)
-        else:
-            raise SourceError(f"product {record.product_id!r} occurs twice with different content")
+def _require_room(to: Path, size_bytes: int) -> None:
+    there = next(place for place in (to, *to.absolute().parents) if place.exists())
+    if size_bytes * _OVERHEAD > shutil.disk_usage(there).free:
+        raise disk_full(to, round(size_bytes * _OVERHEAD))
 
 
-def _product_row(record: ProductRecord, source: str) -> dict[str, Any]:
+def _tell_of(summary: IngestSummary, counts: Counts) -> None:
+    for name, value in asdict(counts).items():
+        setattr(summary, name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of a product: its rows, or None where the catalog holds it already."""
+
+    record: ProductRecord
+    fingerprint: bytes
+    image_rows: list[dict[str, Any]] | None
+
+
+def _write_products(
+    source: Source,
+    found: Survey,
+    change: Change,
+    options: IngestOptions,
+    summary: IngestSummary,
+    key: str,
+    advance: Advance,
+) -> None:
+    base = KnownProducts(change.catalog)
+    done = KnownProducts(change.so_far())  # with what an interrupted run of the same import has done
+    with Decoders() as decoders:
+
+        def outcome(record: ProductRecord) -> _Outcome:
+            photos = [read_photo(photo) for photo in record.photos]
+            places = [place_of(photo) for photo in record.photos] if options.in_place else None
+            fingerprint = content_digest(record, photos, places)
+            if done.has(fingerprint):
+                return _Outcome(record, fingerprint, None)
+            rows = [
+                image_row(record.product_id, position, photo, decoders, in_place=options.in_place)
+                for position, photo in enumerate(photos)
+            ]
+            return _Outcome(record, fingerprint, rows)
+
+        outcomes = map_ordered(outcome, found.accepted(source), available_cores())
+        for batch in _batches(outcomes, advance):
+            for product in batch:
+                known = base.has_id(product.record.product_id)
+                summary.added += not known
+                summary.unchanged += known and base.has(product.fingerprint)
+            _commit([product for product in batch if product.image_rows is not None], source.kind, done, change, key)
+    summary.updated = found.products - summary.added - summary.unchanged
+
+
+def _batches(outcomes: Iterator[_Outcome], advance: Advance) -> Iterator[list[_Outcome]]:
+    batch: list[_Outcome] = []
+    size_bytes = 0
+    for product in outcomes:
+        batch.append(product)
+        size_bytes += sum(len(row["bytes"]) for row in product.image_rows or () if row.get("bytes"))
+        advance(1)
+        if len(batch) >= _PRODUCTS_PER_COMMIT or size_bytes >= _BYTES_PER_COMMIT:
+            yield batch
+            batch, size_bytes = [], 0
+    if batch:
+        yield batch
+
+
+def _commit(products: list[_Outcome], kind: str, done: KnownProducts, change: Change, key: str) -> None:
+    if not products:
+        return
+    replaced = [p.record.product_id for p in products if done.has_id(p.record.product_id)]
+    splits = _splits_of(change.so_far(), replaced)
+    change.delete_products(replaced)
+    change.append_images([row for product in products for row in product.image_rows or ()])
+    change.append_products([_product_row(product, kind, splits) for product in products])
+    change.keep(key)
+
+
+def _splits_of(catalog: Catalog, product_ids: list[str]) -> dict[str, str | None]:
+    """Return the splits of products: `shelfwise split` may have set them, and a source that says nothing leaves them."""
+    if not product_ids:
+        return {}
+    table = catalog.products(["product_id", "split"])
+    table = table.filter(pc.is_in(table.column("product_id"), pa.array(product_ids)))
+    return dict(zip(table.column("product_id").to_pylist(), table.column("split").to_pylist(), strict=True))
+
+
+def _product_row(product: _Outcome, kind: str, splits: dict[str, str | None]) -> dict[str, Any]:
+    record = product.record
     return {
         "product_id": record.product_id,
         "title": record.title,
@@ -97,81 +210,25 @@ def _product_row(record: ProductRecord, source: str) -> dict[str, Any]:
         "category": record.category,
         "attributes": list(record.attributes),
         "group": record.group,
-        "split": record.split,
+        "split": record.split if record.split is not None else splits.get(record.product_id),
         "quality": None,
-        "source": source,
+        "source": kind,
+        "fingerprint": product.fingerprint,
     }
 
 
-def _image_rows(chunk: list[ProductRecord], advance: Advance) -> Iterator[list[dict[str, Any]]]:
-    """Yield the rows of the photos of some products, in parts of bounded size."""
-    photos = [(record.product_id, position, photo) for record in chunk for position, photo in enumerate(record.photos)]
-    rows: list[dict[str, Any]] = []
-    size_bytes = 0
-    for row in map_ordered(_image_row, photos, available_cores()):
-        rows.append(row)
-        size_bytes += row.get("length", 0)
-        advance(1)
-        if size_bytes >= _CHUNK_BYTES:
-            yield rows
-            rows, size_bytes = [], 0
-    if rows:
-        yield rows
-
-
-def _image_row(photo: tuple[str, int, PhotoSource]) -> dict[str, Any]:
-    product_id, position, source = photo
-    row: dict[str, Any] = {"image_id": f"{product_id}#{position}", "product_id": product_id, "position": position}
-    row |= {"uri": source.name, "notes": []}
-    try:
-        data = _read(source.data)
-        row |= {"bytes": data, "length": len(data), "sha256": bytes.fromhex(picture_digest(data))}
-        picture = decode(data)
-    except ImageError as error:
-        return row | {"status": "quarantined", "reason": error.code, "detail": error.detail}
-    notes = list(picture.notes)
-    if Path(source.name).suffix and not _extension_fits(source.name, picture.format):
-        notes.append("img_ext")
-    return row | {
-        "perceptual_hash": perceptual_hash(picture.pixels),
-        "width": picture.width,
-        "height": picture.height,
-        "format": picture.format,
-        "mode": picture.mode,
-        "status": "ok",
-        "notes": notes,
-    }
-
-
-def _read(source: Path | bytes | ImageError) -> bytes:
-    if isinstance(source, ImageError):
-        raise source
-    return source if isinstance(source, bytes) else read_picture(source)
-
-
-_EXTENSIONS = {
-    "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"}, "MPO": {".jpg", ".jpeg", ".mpo"}, "PNG": {".png", ".apng"},
-    "WEBP": {".webp"}, "GIF": {".gif"}, "BMP": {".bmp", ".dib"}, "TIFF": {".tif", ".tiff"}, "AVIF": {".avif"},
-}  # fmt: skip
-
-
-def _extension_fits(name: str, image_format: str) -> bool:
-    return Path(name).suffix.lower() in _EXTENSIONS.get(image_format, set())
-
-
-def _count_products(summary: IngestSummary, chunk: list[ProductRecord]) -> None:
-    summary.products += len(chunk)
-    for record in chunk:
-        split = record.split or "none"
-        summary.products_by_split[split] = summary.products_by_split.get(split, 0) + 1
-
-
-def _count_images(summary: IngestSummary, rows: list[dict[str, Any]]) -> None:
-    for row in rows:
-        summary.photos += 1
-        summary.images += row["status"] == "ok"
-        summary.quarantined += row["status"] == "quarantined"
-        if row["status"] == "quarantined":
-            summary.quarantined_by_reason[row["reason"]] = summary.quarantined_by_reason.get(row["reason"], 0) + 1
-        for note in row["notes"]:
-            summary.notes[note] = summary.notes.get(note, 0) + 1
+def _write_quarantine(source: Source, found: Survey, change: Change) -> None:
+    """Put the bad rows of this source in the place of those of an earlier run; another source's stay."""
+    path = text_of(source.path.absolute())
+    now = datetime.now(UTC).replace(microsecond=0)
+    rows = [
+        {"id": bad.product_id, "source": path, "place": bad.where, "stage": "row", "code": bad.code,
+         "detail": bad.detail, "text": bad.text, "sha256": None, "time": now}
+        for bad in found.bad_rows
+    ]  # fmt: skip
+    before = change.so_far().quarantine()
+    others = before.filter(pc.not_equal(before.column("source"), path))
+    ours = before.filter(pc.equal(before.column("source"), path)).drop_columns(["time"])
+    fresh = pa.Table.from_pylist(rows, schema.QUARANTINE)
+    if fresh.drop_columns(["time"]).to_pylist() != ours.to_pylist():
+        change.replace_quarantine(pa.concat_tables([others, fresh]))

@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shelfwise.bundle import Bundle
 from shelfwise.engines import available_cores, map_ordered
+from shelfwise.engines.decoders import Decoders
 from shelfwise.errors import ImageError, SourceError
 from shelfwise.files import text_of
 from shelfwise.images.files import read_picture
 from shelfwise.options import PredictOptions
 from shelfwise.progress import SILENT, Progress
+
+Pixels = NDArray[np.uint8]
+Answers = tuple[tuple[str, tuple[str, ...], float], ...]
 
 _BATCH = 8
 
@@ -32,7 +37,7 @@ class Prediction:
 
     photo: str
     status: str
-    answers: tuple[tuple[str, tuple[str, ...], float], ...] = ()
+    answers: Answers = ()
     reason: str | None = None
     detail: str | None = None
 
@@ -58,16 +63,19 @@ def predict(
     """
     options = options or PredictOptions()
     files = list(_files(photos))
-    loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
-
-    def answered(batch: list[Path]) -> list[Prediction]:
-        return _answered(loaded, batch, options.top)
-
     batches = [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)]
-    with progress.task("predict", len(files)) as advance:
-        for predictions in map_ordered(answered, batches, options.threads or available_cores()):
-            yield from predictions
-            advance(len(predictions))
+    threads = options.threads or available_cores()
+    with Decoders(threads) as decoders:
+        decoders.start()  # while the bundle is read
+        loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+
+        def answered(batch: list[Path]) -> list[Prediction]:
+            return _answered(loaded, decoders, batch, options.top)
+
+        with progress.task("predict", len(files)) as advance:
+            for predictions in map_ordered(answered, batches, threads):
+                yield from predictions
+                advance(len(predictions))
 
 
 def _files(photos: Sequence[Path | str]) -> Iterator[Path]:
@@ -87,18 +95,38 @@ def _files(photos: Sequence[Path | str]) -> Iterator[Path]:
             raise SourceError(f"{photo} does not exist")
 
 
-def _answered(bundle: Bundle, files: list[Path], top: int) -> list[Prediction]:
-    try:
-        features = bundle.features_of([read_picture(file) for file in files])
-    except ImageError as error:
-        if len(files) > 1:  # one of them cannot be used: find out which, photo by photo
-            return [prediction for file in files for prediction in _answered(bundle, [file], top)]
-        return [Prediction(text_of(files[0]), "quarantined", reason=error.code, detail=error.detail)]
-    probabilities = bundle.probabilities(features)
+def _answered(bundle: Bundle, decoders: Decoders, files: list[Path], top: int) -> list[Prediction]:
+    views = [extractor.preprocessing for extractor in bundle.extractors]
+    squares: dict[int, list[Pixels]] = {}
+    refused: dict[int, ImageError] = {}
+    for place, file in enumerate(files):
+        try:
+            squares[place] = decoders.prepare(read_picture(file), views)
+        except ImageError as error:
+            refused[place] = error
+    answers = dict(zip(squares, _answers(bundle, list(squares.values()), top), strict=True))
+    return [
+        Prediction(text_of(file), "ok", answers[place])
+        if place in answers
+        else Prediction(text_of(file), "quarantined", reason=refused[place].code, detail=refused[place].detail)
+        for place, file in enumerate(files)
+    ]
+
+
+def _answers(bundle: Bundle, squares: list[list[Pixels]], top: int) -> list[Answers]:
+    """Answer for prepared photos: for each, a square for each backbone."""
+    if not squares:
+        return []
+    # Rounded to float16 like the vectors of a catalog; see Bundle.features_of.
+    vectors = [
+        extractor.vectors(np.stack(of_one)).astype(np.float16)
+        for extractor, of_one in zip(bundle.extractors, zip(*squares, strict=True), strict=True)
+    ]
+    probabilities = bundle.probabilities(bundle.layout.features(vectors))
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
     return [
-        Prediction(text_of(file), "ok", tuple(_answer(bundle, int(column), row[column]) for column in columns))
-        for file, row, columns in zip(files, probabilities, best, strict=True)
+        tuple(_answer(bundle, int(column), row[column]) for column in columns)
+        for row, columns in zip(probabilities, best, strict=True)
     ]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image, PngImagePlugin
 
-GROCERY = Path(os.environ.get("SHELFWISE_DATA", Path(__file__).parents[3] / "shared" / "data")) / "grocery"
+GROCERY = Path(os.environ.get("SHELFWISE_DATA", Path(__file__).parents[2] / "shared" / "data")) / "grocery"
 
 
 def drawn(width: int = 96, height: int = 64, seed: int = 0) -> np.ndarray:

@@ -1,0 +1,73 @@
+"""One writer at a time, and whoever comes second learns who is first."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from shelfwise.errors import CatalogBusyError
+
+# How long a write of a moment waits for another; a long one is told at once.
+PATIENCE_S = 30.0
+_POLL_S = 0.02
+
+
+@contextmanager
+def only_one(path: Path, doing: str, wait_s: float = PATIENCE_S) -> Iterator[None]:
+    """Hold the lock file `path`; the system frees it when its holder ends, however that happens.
+
+    doing: what the holder does, for the message that others get. Raises CatalogBusyError after `wait_s` seconds.
+    """
+    handle = _acquire(path, time.monotonic() + wait_s)
+    try:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": now, "doing": doing}
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(holder).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _acquire(path: Path, deadline: float) -> int:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_still(path, handle):
+                return handle
+            os.close(handle)  # its folder was removed while this process waited for it
+        except BlockingIOError:
+            message = _who(path, os.pread(handle, 4096, 0))
+            os.close(handle)
+            if time.monotonic() >= deadline:
+                raise CatalogBusyError(message) from None
+            time.sleep(_POLL_S)
+        except BaseException:
+            os.close(handle)
+            raise
+
+
+def _is_still(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+def _who(path: Path, content: bytes) -> str:
+    catalog = path.parent.parent
+    try:
+        holder = json.loads(content)
+        who = f"{holder['doing']} (process {holder['pid']} on {holder['host']}, since {holder['since']})"
+    except (ValueError, KeyError, TypeError):
+        who = "another process"
+    return f"{catalog} is being changed by {who}: wait until it is done, or stop it, and try again"

@@ -1,0 +1,106 @@
+"""Lance tables in a catalog's folder, each read and written at a version that the catalog names."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from shelfwise.catalog import schema
+from shelfwise.catalog.checksums import Checksums
+from shelfwise.errors import CatalogError
+from shelfwise.files import room_for
+
+os.environ.setdefault("LANCE_LOG", "error")  # before the import: Lance logs a line per query otherwise
+import lance
+
+_IDS_PER_DELETE = 1000
+
+
+@contextmanager
+def opened(catalog: Path, name: str, version: int) -> Iterator[lance.LanceDataset]:
+    """Open a table to read from; what Lance says of a damaged one becomes a CatalogError."""
+    try:
+        yield lance.dataset(str(catalog / f"{name}.lance"), version=version)
+    except (ValueError, OSError) as error:  # Arrow's own errors are one of the two
+        said = str(error).splitlines()[0]
+        raise CatalogError(
+            f"{catalog}: the table {name} is missing or damaged ({said}): see  shelfwise verify {catalog}"
+        ) from error
+
+
+class TableWriter:
+    """One table, to be written by one process: a lock is held while this exists.
+
+    version: the one that the catalog names, None where there is none yet. Whatever lies in the folder beyond what was
+    committed (a killed process left it) is removed first, and a table that went further than `version` is taken back.
+    """
+
+    def __init__(self, catalog: Path, name: str, version: int | None) -> None:
+        self._target = catalog / f"{name}.lance"
+        self._checksums = Checksums(catalog, name)
+        self.version = version
+        if version is None:
+            shutil.rmtree(self._target, ignore_errors=True)
+        else:
+            self._checksums.sweep()
+            if lance.dataset(str(self._target)).version != version:
+                self.restore(version)
+        self._begun = self.version
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether anything was written."""
+        return self.version != self._begun
+
+    def restore(self, version: int) -> None:
+        """Make an older version the newest one."""
+        table = lance.dataset(str(self._target), version=version)
+        with room_for(self._target):
+            table.restore()  # type: ignore[no-untyped-call]
+        self._commit()
+
+    def append(self, rows: pa.Table) -> None:
+        """Add rows in one commit."""
+        self._write(rows, "append" if self.version else "create", rows.nbytes)
+
+    def replace(self, rows: pa.Table) -> None:
+        """Put other rows in the place of all."""
+        self._write(rows, "overwrite" if self.version else "create", rows.nbytes)
+
+    def delete(self, column: str, values: Iterable[str]) -> None:
+        """Remove the rows whose text in `column` is one of `values`."""
+        pending = list(values)
+        table = lance.dataset(str(self._target))
+        with room_for(self._target):
+            for start in range(0, len(pending), _IDS_PER_DELETE):
+                quoted = ", ".join(_quoted(value) for value in pending[start : start + _IDS_PER_DELETE])
+                table.delete(f"`{column}` IN ({quoted})")
+        if pending:
+            self._commit()
+
+    def forget_versions(self, keep: set[int]) -> None:
+        """Remove the versions that nobody can go back to, and the files that only they need."""
+        table = lance.dataset(str(self._target))
+        unneeded = [v["version"] for v in table.versions() if v["version"] not in keep | {self.version}]
+        if unneeded:
+            table.cleanup_old_versions(versions=unneeded, delete_unverified=True)
+            self._checksums.record()
+
+    def _write(self, rows: pa.Table, mode: str, size_bytes: int) -> None:
+        with room_for(self._target, size_bytes):
+            lance.write_dataset(rows, str(self._target), mode=mode, data_storage_version=schema.LANCE_FILE_FORMAT)
+        self._commit()
+
+    def _commit(self) -> None:
+        with room_for(self._target):
+            self._checksums.record()
+        self.version = int(lance.dataset(str(self._target)).version)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

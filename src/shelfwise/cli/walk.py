@@ -1,0 +1,132 @@
+"""The walk: embed, train, evaluate, predict, demo. Flags in, one call of a verb, its summary out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from shelfwise.cli.app import FLAT, app, print_json
+from shelfwise.options import DemoOptions, EmbedOptions, EvaluateOptions, PredictOptions, TrainOptions
+
+
+@app.command
+def embed(catalog: Path, options: Annotated[EmbedOptions, FLAT] = EmbedOptions(), *, json: bool = False) -> int:
+    """Compute the vectors of a catalog's photos; what is there is not computed again.
+
+    Parameters
+    ----------
+    catalog:
+        The catalog folder.
+    json:
+        Print the summary as JSON.
+    """
+    from shelfwise.cli import progress, summaries
+    from shelfwise.embed import embed
+
+    summary = embed(catalog, options, progress=progress.bars())
+    return print_json(summary.to_dict()) if json else summaries.embedded(summary)
+
+
+@app.command
+def train(
+    catalog: Path, *, to: Path, options: Annotated[TrainOptions, FLAT] = TrainOptions(), json: bool = False
+) -> int:
+    """Learn a bundle from a catalog's vectors, with honest estimates of what it will be worth.
+
+    Parameters
+    ----------
+    catalog:
+        The catalog folder.
+    to:
+        The bundle to write, by convention NAME.bundle, or NAME.bundle.zip for a single file.
+    json:
+        Print the summary as JSON.
+    """
+    from shelfwise.cli import progress, summaries
+    from shelfwise.train import train
+
+    summary = train(catalog, to, options, progress=progress.bars())
+    return print_json(summary.to_dict()) if json else summaries.trained(summary, catalog)
+
+
+@app.command
+def evaluate(
+    bundle: Path,
+    catalog: Path,
+    *,
+    to: Path | None = None,
+    options: Annotated[EvaluateOptions, FLAT] = EvaluateOptions(),
+    json: bool = False,
+) -> int:
+    """Answer for a split of a catalog and report how good the answers are.
+
+    Parameters
+    ----------
+    bundle:
+        The bundle to judge.
+    catalog:
+        The catalog that holds the split.
+    to:
+        The folder for the report: index.html and metrics.json.
+    json:
+        Print the figures as JSON.
+    """
+    from shelfwise.cli import progress, summaries
+    from shelfwise.evaluate import evaluate
+
+    summary = evaluate(bundle, catalog, to, options, progress=progress.bars())
+    return print_json(summary.to_dict()) if json else summaries.evaluated(summary)
+
+
+@app.command
+def predict(
+    bundle: Path,
+    *photos: Path,
+    options: Annotated[PredictOptions, FLAT] = PredictOptions(),
+    json: bool = False,
+    csv: Path | None = None,
+) -> int:
+    """File photos: the likeliest shelves of each, with probabilities.
+
+    Parameters
+    ----------
+    bundle:
+        The bundle to ask.
+    photos:
+        Photos, or folders of them.
+    json:
+        Print the answers as JSON.
+    csv:
+        Write the answers to this file, a row a photo.
+    """
+    from shelfwise.cli import progress, summaries
+    from shelfwise.errors import OptionError
+    from shelfwise.predict import predict, to_csv
+
+    if not photos:
+        raise OptionError("name at least one photo or folder")
+    predictions = list(predict(bundle, photos, options, progress=progress.bars()))
+    if csv is not None:
+        from shelfwise.files import write_bytes
+
+        write_bytes(csv, to_csv(predictions).encode())
+    if json:
+        return print_json({"predictions": [prediction.to_dict() for prediction in predictions]})
+    return summaries.predicted(predictions, csv)
+
+
+@app.command
+def demo(options: Annotated[DemoOptions, FLAT] = DemoOptions(), *, json: bool = False) -> int:
+    """Walk from drawn photos with planted faults to an evaluated bundle, in about a minute, without a network.
+
+    Parameters
+    ----------
+    json:
+        Print the summary as JSON.
+    """
+    from shelfwise.cli import progress, summaries
+    from shelfwise.demo import demo
+
+    summary = demo(options, progress=progress.bars(), say=lambda line: print(line, file=sys.stderr))
+    return print_json(summary.to_dict()) if json else summaries.demonstrated(summary)

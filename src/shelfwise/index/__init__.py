@@ -1,0 +1,1 @@
+"""Neighbors: hashes close to one another, and pictures that look alike."""

@@ -1,0 +1,106 @@
+"""What keeps products together: a group, the same picture, look-alike pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array, eye_array
+from scipy.sparse.csgraph import connected_components
+
+# A picture on more products than this, in at least so many categories, is a placeholder. A product listed again and
+# again stays in one category, or, misfiled, comes to two; "no photo yet", a logo or a table of sizes is everywhere.
+PLACEHOLDER_PRODUCTS = 10
+PLACEHOLDER_CATEGORIES = 3
+
+Places = NDArray[np.int64]
+KINDS = ("group", "same_picture", "look_alike")
+
+
+def incidence(rows: Places, columns: Places, shape: tuple[int, int]) -> csr_array:
+    """Make the boolean matrix that is true at the given places."""
+    return coo_array((np.ones(len(rows), dtype=np.bool_), (rows, columns)), shape=shape).tocsr()
+
+
+@dataclass(frozen=True)
+class Bonds:
+    """The bonds between p products.
+
+    groups, pictures: boolean (p, g) and (p, n), who is in which group and shows which distinct picture. pairs: places
+    (m,), (m,) of pictures that look alike. categories: (p,) numbers, -1 for none.
+    """
+
+    groups: csr_array
+    pictures: csr_array
+    pairs: tuple[Places, Places]
+    categories: Places
+
+    @cached_property
+    def placeholders(self) -> NDArray[np.bool_]:
+        """Which pictures (n,) are placeholders: on many products of several categories, they or pictures like them.
+
+        They keep nothing together, or all products without a photo would be one huge unit. Where products have no
+        category, none can be told.
+        """
+        (i, j), (p, n) = self.pairs, self.pictures.shape
+        alike = incidence(i, j, (n, n))
+        near = self.pictures @ (alike + alike.T + eye_array(n, dtype=np.bool_, format="csr"))
+        filed = np.flatnonzero(self.categories >= 0)
+        of_category = incidence(self.categories[filed], filed, (int(self.categories.max(initial=-1)) + 1, p))
+        products, categories = (np.diff(matrix.tocsc().indptr) for matrix in (near, of_category @ near))
+        return np.asarray((products > PLACEHOLDER_PRODUCTS) & (categories >= PLACEHOLDER_CATEGORIES))
+
+    @cached_property
+    def shared(self) -> csr_array:
+        """The pictures of products, without placeholders (p, n)."""
+        product, picture = self.pictures.nonzero()
+        kept = ~self.placeholders[picture]
+        return incidence(product[kept], picture[kept], self.pictures.shape)
+
+    @cached_property
+    def telling_pairs(self) -> tuple[Places, Places]:
+        """The look-alike pictures of which neither is a placeholder, and which are of more than one product."""
+        i, j = self.pairs
+        products = np.diff(self.shared.tocsc().indptr)
+        owner = np.full(self.shared.shape[1], -1, dtype=np.int64)
+        product, picture = self.shared.nonzero()
+        owner[picture] = product
+        of_one_product = (products[i] == 1) & (products[j] == 1) & (owner[i] == owner[j])
+        kept = ~(self.placeholders[i] | self.placeholders[j] | of_one_product)
+        return i[kept], j[kept]
+
+    def units(self) -> Places:
+        """Number the units (p,): products linked by bonds, directly or through others, share a number."""
+        (p, g), n = self.groups.shape, self.shared.shape[1]
+        member, group = self.groups.nonzero()
+        product, picture = self.shared.nonzero()
+        i, j = self.telling_pairs
+        rows = np.concatenate((member, product, p + g + i))
+        columns = np.concatenate((p + group, p + g + picture, p + g + j))
+        links = incidence(rows, columns, (p + g + n, p + g + n))
+        return np.asarray(connected_components(links, directed=False)[1][:p], dtype=np.int64)
+
+    def bound(self) -> dict[str, int]:
+        """Count the products that have a bond of each kind to another."""
+        several_in_group, several_on_picture = (np.diff(m.tocsc().indptr) > 1 for m in (self.groups, self.shared))
+        has_look_alike = np.zeros(self.shared.shape[1], dtype=np.bool_)
+        for side in self.telling_pairs:
+            has_look_alike[side] = True
+        kinds = ((self.groups, several_in_group), (self.shared, several_on_picture), (self.shared, has_look_alike))
+        return {kind: int((m @ binds).sum()) for kind, (m, binds) in zip(KINDS, kinds, strict=True)}
+
+    def across(self, splits: Places) -> dict[str, int]:
+        """Count the pairs of products with a bond of each kind that lie in different splits (p,)."""
+        one_hot = np.eye(int(splits.max(initial=-1)) + 1, dtype=np.int64)[splits]
+        in_group, on_picture = (matrix.astype(np.int64).T @ one_hot for matrix in (self.groups, self.shared))
+        i, j = self.telling_pairs
+        of_pair = on_picture[i].sum(axis=1) * on_picture[j].sum(axis=1) - (on_picture[i] * on_picture[j]).sum(axis=1)
+        counts = (_pairs_across(in_group), _pairs_across(on_picture), int(of_pair.sum()))
+        return dict(zip(KINDS, counts, strict=True))
+
+
+def _pairs_across(counts: Places) -> int:
+    """Count the pairs in different columns, given how many each row has in each."""
+    return int((counts.sum(axis=1) ** 2 - (counts**2).sum(axis=1)).sum()) // 2

@@ -1,0 +1,225 @@
+"""Give every product of a catalog a split, and keep together what belongs together."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from shelfwise.catalog import Catalog, changing
+from shelfwise.engines import available_cores, map_ordered
+from shelfwise.errors import OptionError
+from shelfwise.index.look_alikes import look_alikes, thumbnail
+from shelfwise.progress import SILENT, Advance, Progress
+from shelfwise.split.assign import Plan, Rows, assign
+from shelfwise.split.bonds import Bonds, incidence
+from shelfwise.taxonomy import Taxonomy
+
+_NONE = "none"
+_NAMED_CATEGORIES = 10
+_PHOTOS_AT_ONCE = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitOptions:
+    """Options of split.
+
+    Parameters
+    ----------
+    shares:
+        Splits and their shares, NAME=SHARE joined by commas; the shares add up to 1.
+    folds:
+        Make this many equal splits fold-1, fold-2, ... instead; 0 makes none.
+    seed:
+        Another seed gives another split.
+    stratify:
+        Exact shares within every category; otherwise by hash alone, so that shares are met by chance.
+    again:
+        Decide anew for products that have a split; otherwise they keep it.
+    look_alikes:
+        Keep products together whose photos look alike; the same photo, byte for byte, always does.
+    """
+
+    shares: str = "train=0.8,val=0.1,test=0.1"
+    folds: int = 0
+    seed: int = 0
+    stratify: bool = False
+    again: bool = False
+    look_alikes: bool = True
+
+    def __post_init__(self) -> None:
+        if self.folds < 0 or self.folds == 1:
+            raise OptionError(f"--folds {self.folds}: at least 2, or 0 for none")
+        self.shares_by_name()
+
+    def shares_by_name(self) -> dict[str, float]:
+        """Return the share of each split, in order."""
+        if self.folds:
+            return {f"fold-{number}": 1 / self.folds for number in range(1, self.folds + 1)}
+        shares: dict[str, float] = {}
+        for part in self.shares.split(","):
+            found = re.fullmatch(r"\s*([A-Za-z0-9_-]+)\s*=\s*(\d*\.?\d+)\s*", part)
+            if not found or found[1] in shares or found[1] == "none" or not float(found[2]) > 0:
+                raise OptionError(
+                    f"--shares: {part.strip()!r} cannot be used: give each split once, NAME=SHARE, e.g. train=0.8,test=0.2"
+                )
+            shares[found[1]] = float(found[2])
+        if abs(sum(shares.values()) - 1) > 1e-6:
+            raise OptionError(f"--shares {self.shares}: they add up to {sum(shares.values()):g}, not to 1")
+        return shares
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSummary:
+    """What was decided, in counts of products.
+
+    before, after: by split, `none` for products without one. kept: had a split and keep it; moved: had another one;
+    assigned: had none. units: what was decided as one. bound: products with a bond to another, by kind (`group`,
+    `same_picture`, `look_alike`). across_splits: pairs of bound products in different splits, by kind: both were fixed
+    before. placeholders_ignored: distinct pictures on so many products that they bind nothing. missing: by level and
+    split, how many categories of the catalog have no product there, and the names of some.
+    """
+
+    catalog: str
+    products: int
+    units: int
+    before: dict[str, int]
+    after: dict[str, int]
+    kept: int
+    moved: int
+    assigned: int
+    bound: dict[str, int]
+    across_splits: dict[str, int]
+    placeholders_ignored: int
+    missing: dict[str, dict[str, dict[str, Any]]]
+    notes: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts as JSON values."""
+        return asdict(self)
+
+
+def split(catalog: Path | str, options: SplitOptions | None = None, *, progress: Progress = SILENT) -> SplitSummary:
+    """Give every product a split; products of one group, and with the same or look-alike photos, get the same.
+
+    Raises CatalogError for what is no catalog, OptionError when folds are asked for and the catalog has other splits.
+    """
+    options = options or SplitOptions()
+    opened = Catalog(catalog)  # says what is wrong with it before it is held
+    with changing(opened.path, "split") as change:
+        opened = change.catalog or opened
+        products = opened.products()
+        before: list[str | None] = products.column("split").to_pylist()
+        _refuse_other_splits(before, options)
+        bonds = _bonds(opened, products, options, progress)
+        units = bonds.units()
+        plan = Plan(shares=options.shares_by_name(), seed=options.seed, stratify=options.stratify)
+        ids, groups, categories = (products.column(name).to_pylist() for name in ("product_id", "group", "category"))
+        held = [None] * len(before) if options.again else before
+        after = assign(Rows(ids, [group or None for group in groups], units, categories, held), plan)
+        if after != before:
+            place = products.schema.get_field_index("split")
+            change.replace_products(products.set_column(place, "split", pa.array(after, pa.string())))
+    return _summary(opened, products, bonds, units, before, after)
+
+
+def _refuse_other_splits(before: list[str | None], options: SplitOptions) -> None:
+    others = sorted(set(before) - set(options.shares_by_name()) - {None}, key=str)
+    if options.folds and others and not options.again:
+        raise OptionError(
+            f"--folds {options.folds}: the catalog has the splits {', '.join(map(str, others))}; replace them with --again"
+        )
+
+
+def _bonds(catalog: Catalog, products: pa.Table, options: SplitOptions, progress: Progress) -> Bonds:
+    p = len(products)
+    group = pc.if_else(pc.equal(products.column("group"), ""), None, products.column("group"))
+    member, group_number = _numbered(group)
+    filed, category_number = _numbered(products.column("category"))
+    categories = np.full(p, -1, dtype=np.int64)
+    categories[filed] = category_number
+    images = catalog.images(["product_id", "sha256", "perceptual_hash", "status"])
+    images = images.append_column("row", pa.array(np.arange(len(images))))
+    images = images.filter(pc.equal(images.column("status"), "ok"))
+    product = pc.index_in(images.column("product_id"), products.column("product_id").combine_chunks()).to_numpy()
+    _, picture = _numbered(images.column("sha256"))
+    distinct, first = np.unique(picture, return_index=True)
+    pairs = (np.empty(0, dtype=np.int64),) * 2
+    if options.look_alikes:
+        rows, hashes = images.column("row").to_numpy()[first], images.column("perceptual_hash").to_numpy()[first]
+        with progress.task("look-alikes", None) as advance:
+            pairs = look_alikes(hashes, lambda places: _thumbnails(catalog, rows[places], advance))
+    groups = incidence(member, group_number, (p, int(group_number.max(initial=-1)) + 1))
+    return Bonds(groups, incidence(product, picture, (p, len(distinct))), pairs, categories)
+
+
+def _numbered(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of the values of a column that are not null, and a number for each, equal for equal values."""
+    places = np.flatnonzero(pc.is_valid(column).to_numpy())
+    numbers = column.drop_null().combine_chunks().dictionary_encode().indices
+    return places, np.asarray(numbers.to_numpy(), dtype=np.int64)
+
+
+def _thumbnails(catalog: Catalog, rows: NDArray[np.int64], advance: Advance) -> NDArray[np.uint8]:
+    def of_some(some: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return np.stack([thumbnail(data) for data in catalog.image_bytes(some)])
+
+    parts = np.split(rows, range(_PHOTOS_AT_ONCE, len(rows), _PHOTOS_AT_ONCE))
+    done = []
+    for part in map_ordered(of_some, parts, available_cores()):
+        done.append(part)
+        advance(len(part))
+    return np.concatenate(done)
+
+
+def _summary(
+    catalog: Catalog, products: pa.Table, bonds: Bonds, units: NDArray[np.int64], before: list[str | None],
+    after: list[str],
+) -> SplitSummary:  # fmt: skip
+    across = bonds.across(np.unique(after, return_inverse=True)[1] if after else np.empty(0, dtype=np.int64))
+    kept = sum(old == new for old, new in zip(before, after, strict=True))
+    assigned = before.count(None)
+    pairs = sum(across.values())
+    notes = []
+    if pairs:
+        notes.append(
+            f"{pairs} pairs of products that belong together lie in different splits, since both were fixed before: "
+            "--again moves them to one"
+        )
+    return SplitSummary(
+        catalog=str(catalog.path), products=len(products), units=len(np.unique(units)), before=_counts(before),
+        after=_counts(after), kept=kept, moved=len(after) - kept - assigned, assigned=assigned, bound=bonds.bound(),
+        across_splits=across, placeholders_ignored=int(bonds.placeholders.sum()),
+        missing=_missing(catalog.taxonomy, products.column("category").to_pylist(), after), notes=notes,
+    )  # fmt: skip
+
+
+def _counts(splits: Sequence[str | None]) -> dict[str, int]:
+    return dict(sorted(Counter(name or _NONE for name in splits).items()))
+
+
+def _missing(
+    taxonomy: Taxonomy, categories: Sequence[str | None], splits: Sequence[str]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Say for every level and split which categories that have products have none there, where there are such."""
+    present: dict[str, set[str]] = defaultdict(set)
+    for category, name in zip(categories, splits, strict=True):
+        if category is not None:
+            present[name].add(category)
+    missing: dict[str, dict[str, dict[str, Any]]] = {}
+    for level, level_name in enumerate(taxonomy.level_names):
+        nodes = {name: {taxonomy.ancestor(node, level) for node in held} for name, held in present.items()}
+        for name in sorted(set(splits)):
+            lacking = sorted(set().union(*nodes.values()) - nodes.get(name, set()))
+            if lacking:
+                named = lacking[:_NAMED_CATEGORIES]
+                missing.setdefault(level_name, {})[name] = {"categories": len(lacking), "named": named}
+    return missing
