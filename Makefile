@@ -3,13 +3,18 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-fast lint format clean
+.PHONY: demo test test-release test-fast lint format clean
 
 demo: $(VENV)/base
 	$(BIN)/shelfwise demo
 
 test: lint
 	$(BIN)/python -m pytest
+
+# The reliability tests at full size (hours); their counts become the table of docs/reliability.md.
+test-release: $(VENV)/test
+	SHELFWISE_TIER=release SHELFWISE_SCOREBOARD=$(CURDIR)/tests/reliability/scoreboard.jsonl $(BIN)/python -m pytest tests/reliability
+	$(BIN)/python tests/reliability/write_scoreboard.py tests/reliability/scoreboard.jsonl
 
 test-fast: $(VENV)/test
 	$(BIN)/python -m pytest -m "not slow"

@@ -14,7 +14,12 @@ from shelfwise.images.decode import Picture, decode
 COMMAND = (sys.executable, __file__)
 
 
+poisoned: list[bool] = []
+
+
 def trapped_decode(data: bytes, **options: object) -> Picture:
+    if poisoned:
+        os.kill(os.getpid(), signal.SIGSEGV)
     trap = data[-40:].rpartition(b"TRAP:")[2].decode("latin-1")
     match trap:
         case "segv":
@@ -31,6 +36,8 @@ def trapped_decode(data: bytes, **options: object) -> Picture:
                 pass
         case "swell":
             bytearray(4 * 2**30)
+        case "poison":
+            poisoned.append(True)
         case "bug":
             raise KeyError("no such thing")
         case "chatter":

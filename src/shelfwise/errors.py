@@ -70,7 +70,7 @@ class LabelMismatchError(ShelfwiseError, ValueError):
 class ImageError(ShelfwiseError, ValueError):
     """A picture that cannot be used.
 
-    `code` is one of the reasons of docs/bad-input.md (`img_truncated`, `img_format`, ...), `detail` plain words.
+    `code` is one of the reasons of docs/reliability.md (`img_truncated`, `img_format`, ...), `detail` plain words.
     """
 
     def __init__(self, code: str, detail: str) -> None:

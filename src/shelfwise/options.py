@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -142,10 +143,10 @@ class TableOptions:
     Parameters
     ----------
     id:
-        Column of the product ids, which are text, kept as written.
+        Column of the product ids, which are text, kept as written; huggingface takes the first photo's path without it.
     image:
-        Column of the photos: paths relative to the table's folder (or to --images), or the bytes themselves; several columns for
-        several photos a product.
+        Column of the photos: paths that start at the table's folder (or at --images), or the bytes themselves; several columns
+        for several photos a product; huggingface takes file_name or file_names without it.
     image_separator:
         What stands between several photos in one cell.
     title:
@@ -167,7 +168,7 @@ class TableOptions:
     encoding:
         Encoding of the file; default: found out, and said.
     separator:
-        What stands between the columns; default: by the file's ending, a comma or a tab.
+        What stands between the columns, one character or the word tab; default: by the file's ending, a comma or a tab.
     """
 
     id: str | None = None
@@ -193,9 +194,13 @@ class TableOptions:
                 raise OptionError(f"--{flag}: the same column twice: {', '.join(columns)}")
             if between is not None and len(columns) > 1:
                 raise OptionError(f"--{flag}-separator is for one column; --{flag} names {len(columns)}")
+        if self.category_separator is not None and not self.category:
+            raise OptionError("--category-separator needs --category: name the column")
         for flag in ("image_separator", "category_separator", "attributes_separator"):
             if getattr(self, flag) == "":
-                raise OptionError(f"--{flag.replace('_', '-')} is empty: give what stands between the parts, or leave it out")
+                raise OptionError(
+                    f"--{flag.replace('_', '-')} is empty: give what stands between the parts, or leave it out"
+                )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -246,3 +251,52 @@ class ExportOptions:
 
     format: Literal["folder", "csv", "parquet", "cdiscount", "imaterialist", "shopee"] = "folder"
     split: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitOptions:
+    """Options of split.
+
+    Parameters
+    ----------
+    shares:
+        Splits and their shares, NAME=SHARE joined by commas; the shares add up to 1.
+    folds:
+        Make this many equal splits fold-1, fold-2, ... instead; 0 makes none.
+    seed:
+        Another seed gives another split.
+    stratify:
+        Exact shares within every category; otherwise by hash alone, so that shares are met by chance.
+    again:
+        Decide anew for products that have a split; otherwise they keep it.
+    look_alikes:
+        Keep products together whose photos look alike; the same photo, byte for byte, always does.
+    """
+
+    shares: str = "train=0.8,val=0.1,test=0.1"
+    folds: int = 0
+    seed: int = 0
+    stratify: bool = False
+    again: bool = False
+    look_alikes: bool = True
+
+    def __post_init__(self) -> None:
+        if self.folds < 0 or self.folds == 1:
+            raise OptionError(f"--folds {self.folds}: at least 2, or 0 for none")
+        self.shares_by_name()
+
+    def shares_by_name(self) -> dict[str, float]:
+        """Return the share of each split, in order."""
+        if self.folds:
+            return {f"fold-{number}": 1 / self.folds for number in range(1, self.folds + 1)}
+        shares: dict[str, float] = {}
+        for part in self.shares.split(","):
+            found = re.fullmatch(r"\s*([A-Za-z0-9_-]+)\s*=\s*(\d*\.?\d+)\s*", part)
+            if not found or found[1] in shares or found[1] == "none" or not float(found[2]) > 0:
+                raise OptionError(
+                    f"--shares: {part.strip()!r} cannot be used: give each split once, NAME=SHARE, e.g. train=0.8,test=0.2"
+                )
+            shares[found[1]] = float(found[2])
+        if abs(sum(shares.values()) - 1) > 1e-6:
+            raise OptionError(f"--shares {self.shares}: they add up to {sum(shares.values()):g}, not to 1")
+        return shares

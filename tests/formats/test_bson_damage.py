@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import subprocess
@@ -151,8 +152,17 @@ def test_salvage_finds_a_beginning_across_the_edge_of_what_it_reads_at_once(
 ) -> None:
     path = stored(tmp_path / "p.bson", SOUND[0] + bytes([1]) * 200 + b"".join(SOUND[1:]))
     for block in range(1, 120, 7):
-        monkeypatch.setattr(bson_read, "BLOCK", block)
+        monkeypatch.setattr(bson_read, "_SCAN", block)
         assert ids(path, salvage=True) == list(range(10)), block
+
+
+def test_damage_in_every_other_document_loses_no_sound_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"".join(document + b"damage" for document in SOUND * 30)
+    path = stored(tmp_path / "p.bson", data)
+    for block in (2**23, 1000):  # the next document lies in memory, or not yet
+        monkeypatch.setattr("shelfwise.formats.bson_window.BLOCK", block)
+        assert ids(path, salvage=True) == list(range(10)) * 30
+        assert len(damage(path, salvage=True)) == 300
 
 
 def test_documents_of_16_mib_are_read_and_larger_ones_are_damage(tmp_path: Path) -> None:
@@ -193,9 +203,20 @@ def peak_kib(path: Path, *, keep: bool = False) -> int:
     return int(peak)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
 def test_memory_is_the_same_for_ten_times_as_many_documents(tmp_path: Path) -> None:
     few = stored(tmp_path / "few.bson", product(1, 700) * 20_000)
     many = stored(tmp_path / "many.bson", product(1, 700) * 200_000)
     assert peak_kib(many) < 1.1 * peak_kib(few)
     assert peak_kib(many, keep=True) > 1.4 * peak_kib(few)  # the control: all documents kept
+
+
+def test_a_disk_that_fails_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    path = stored(tmp_path / "p.bson", b"".join(SOUND))
+    monkeypatch.setattr(os, "preadv", failing)
+    with pytest.raises(SourceError, match=r"p\.bson cannot be read: Input/output error"):
+        ids(path)

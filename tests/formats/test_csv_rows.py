@@ -121,6 +121,19 @@ def test_the_splitting_of_long_rows_is_that_of_csv(text: str):
         assert records is None
 
 
+@pytest.mark.parametrize("rest", ['""x\nend",9', 'end",5" pipe', 'a","b\n""\nc",9', '"",""\n",9', '"'])
+def test_no_row_behind_a_field_that_is_too_long_is_lost(tmp_path: Path, rest: str):
+    """csv.reader gives up inside such a field: where its row ends must be found without it."""
+    start = '1,"' + "x" * 200_000
+    behind = ['2,5" pipe', '3,"A\nB"', '4,"""C"""']
+    found = read(tmp_path / "shop.csv", "\n".join(["id,title", start, rest, *behind, ""]).encode())
+    ends_on = 3 + rest.count("\n")
+    assert [row.where for row in found] == ["line 2", *(f"line {ends_on + number}" for number in (1, 2, 4))]
+    assert [row.values["id"] for row in found if isinstance(row, TableRow)] == ["2", "3", "4"]
+    assert isinstance(found[0], BadRow)
+    assert found[0].code == "row_field_size"
+
+
 def test_a_lenient_reader_loses_half_of_a_hundred_rows_without_a_word_and_ours_names_the_line(tmp_path: Path):
     lines = ["id,title", *(f"{number},Dress" for number in range(100))]
     lines[51] = '50,"Dress'

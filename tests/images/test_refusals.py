@@ -20,30 +20,13 @@ def refusal(data: bytes, limits: Limits = IMPORT_LIMITS) -> ImageError:
     return caught.value
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff"])
-def test_a_file_of_no_or_one_byte_is_empty(data: bytes) -> None:
-    assert refusal(data).code == "img_empty"
-
-
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"<!doctype html><title>Not found</title>", "looks like HTML page (starts `<!doctype html>"),
         (b"\xef\xbb\xbf\r\n <HTML><body>", "looks like HTML page (starts `<HTML>"),
         (b"<!-- 404 --><html>", "looks like HTML page"),
         (b'<?xml version="1.0"?><svg width="9">', "looks like SVG drawing"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "convert it to PNG first"),
-        (b'{"error": "not found"}', "looks like JSON"),
         (b"404: no such picture", "looks like text (starts `404: no such pic`)"),
-        (b"%PDF-1.7\n%\xe2\xe3", "looks like PDF document"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0", "looks like PostScript file"),
-        (
-            b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic",
-            "looks like HEIC picture, which is not accepted: convert",
-        ),
-        (b"8BPS\x00\x01", "looks like Photoshop file"),
-        (b"\x00\x00\x01\x00\x01\x00", "looks like Windows icon"),
-        (b"SIMPLE  =                    T", "looks like FITS picture"),
         (b"PK\x03\x04\x14\x00", "looks like ZIP archive"),
         (bytes(100), "starts with the bytes 00 00 00 00 00 00 00 00"),
     ],
@@ -78,12 +61,6 @@ def test_half_a_file_is_refused(name: str) -> None:
     assert error.code in ("img_truncated", "img_corrupt")
     if name in ("jpeg", "progressive", "png", "palette png", "webp", "gif", "bmp"):
         assert error.code == "img_truncated" and "ends early" in error.detail
-
-
-def test_a_cut_png_and_webp_say_how_many_bytes_are_there_and_should_be() -> None:
-    for name in ("png", "webp"):
-        data = encodings()[name]
-        assert refusal(data[:-100]).detail == f"ends early, {len(data) - 100} bytes of {len(data)}"
 
 
 def test_damaged_pixels_that_the_decoder_notices_are_refused_in_its_words() -> None:
@@ -122,6 +99,7 @@ def test_limits_are_those_of_the_table() -> None:
     assert (SERVER_LIMITS.size_bytes, SERVER_LIMITS.pixels) == (10 * 2**20, 25_000_000)
     assert (IMPORT_LIMITS.size_bytes, IMPORT_LIMITS.pixels) == (50 * 2**20, 50_000_000)
     assert IMPORT_LIMITS.side_px == SERVER_LIMITS.side_px == 16_384
+    assert (IMPORT_LIMITS.seconds, SERVER_LIMITS.seconds) == (10, 5)
     assert IMPORT_LIMITS.aspect == SERVER_LIMITS.aspect == 50
 
 
@@ -139,10 +117,6 @@ def test_a_bomb_is_refused_from_its_header(name: str) -> None:
     error = refusal(BOMBS[name])
     assert error.code == "img_too_large", error
     assert "MP" in error.detail
-
-
-def test_the_message_of_a_bomb_gives_its_size_and_the_limit() -> None:
-    assert refusal(BOMBS["png at Pillow's limit"], SERVER_LIMITS).detail == "13377x13377 = 179 MP, limit 25 MP"
 
 
 def test_a_long_thin_picture_is_refused() -> None:

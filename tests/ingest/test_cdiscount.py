@@ -7,9 +7,9 @@ from typing import Any
 
 import bson
 import pytest
+from read_sources import bad_rows, products, table, told
 
 from drawn_shop import GROCERY
-from read_sources import bad_rows, products, table, told
 from shelfwise.errors import OptionError, SourceError
 from shelfwise.formats.rows import BadRow
 from shelfwise.ingest.cdiscount import CdiscountSource

@@ -186,7 +186,9 @@ def test_photos_of_one_shelf_and_split_are_bound_into_products_of_every_size(tmp
         assert names == [record.product_id for record in single if shelf[record.product_id] == place]
     assert bound[0].where == "train.txt, line 1"
     again = natural(GrocerySource(root, photos_per_product=most))
-    assert [(record.product_id, record.photos) for record in again] == [(record.product_id, record.photos) for record in bound]
+    assert [(record.product_id, record.photos) for record in again] == [
+        (record.product_id, record.photos) for record in bound
+    ]
     icons = [[r for r in GrocerySource(root, n).rows() if r.split == "iconic"] for n in (1, most)]
     assert icons[0] == icons[1]
     assert len(icons[0]) == 3
@@ -202,6 +204,20 @@ def test_a_photo_that_is_listed_twice_cannot_be_bound_and_no_photo_a_product_is_
     assert len(natural(GrocerySource(root))) == 13
     with pytest.raises(OptionError, match="--photos-per-product 0: at least 1"):
         GrocerySource(root, photos_per_product=0)
+
+
+def test_the_real_photos_are_bound_without_loss(grocery: Path):
+    bound = natural(GrocerySource(grocery, photos_per_product=4))
+    names = [photo.name for record in bound for photo in record.photos]
+    listed = [line.split(",")[0] for split in ("train", "val", "test") for line in _lines(grocery, split)]
+    assert len(listed) == 5421
+    assert sorted(names) == sorted(listed)
+    sizes = Counter((record.split, len(record.photos)) for record in bound)
+    assert all(sizes[split, size] > 10 for split in ("train", "val", "test") for size in (1, 2, 3, 4))
+
+
+def _lines(grocery: Path, split: str) -> list[str]:
+    return (grocery / f"dataset/{split}.txt").read_text().splitlines()
 
 
 @pytest.fixture(scope="module")

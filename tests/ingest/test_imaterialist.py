@@ -70,8 +70,8 @@ def test_photos_are_found_by_their_number_and_dead_links_are_normal(tmp_path: Pa
     assert all(photo.may_be_missing for photo in photos.values())
     assert source.ignored_files == 3
     assert source.facts == {
-        "photo_files": 4, "images": 4, "annotations": 4, "annotations_repeated": 0, "images_without_annotation": 0,
-        "photo_files_of_no_image": 1,
+        "encoding": "utf-8", "photo_files": 4, "images": 4, "annotations": 4, "annotations_repeated": 0,
+        "images_without_annotation": 0, "photo_files_of_no_image": 1,
     }  # fmt: skip
 
 

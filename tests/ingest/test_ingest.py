@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from drawn_source import GivenSource, record
 
 from drawn_shop import tiny, write
+from drawn_source import GivenSource, record
 from shelfwise.catalog import Catalog, undo
 from shelfwise.catalog.conflicts import label_conflicts
 from shelfwise.errors import CatalogBusyError, DiskFullError, ImageError, OptionError, SourceError

@@ -203,6 +203,7 @@ def test_paths_that_lead_out_and_addresses_are_told_and_never_opened(tmp_path: P
     assert {photo.name: fault(photo) for photo in photos} == expected
     details = {photo.name: getattr(photo.data, "detail", "") for photo in photos}
     assert "download the photos first" in details["https://example.com/1.jpg"]
+    assert (below / "../secret.jpg").read_bytes() == tiny(7)  # what joining alone would read
     fifo = table(below / "f.csv", "id,image", "1,fifo.jpg")
     assert isinstance(products(source(fifo, image=("image",)))[0].photos[0].data, Path)
 
@@ -305,7 +306,7 @@ def test_photos_inside_parquet_are_taken_as_bytes_structs_and_lists(tmp_path: Pa
         "id": [1, 2, 3, 4],
         "plain": [tiny(1), None, b"", None],
         "struct": [
-            {"bytes": tiny(2), "path": "two.jpg"}, {"bytes": None, "path": "x/2.jpg"}, {"bytes": tiny(3), "path": None}, None,
+            {"bytes": tiny(2), "path": "two.jpg"}, {"bytes": None, "path": "x/2.jpg"}, {"bytes": tiny(3), "path": " "}, None,
         ],
         "many": [[{"bytes": tiny(4), "path": "4.jpg"}, {"bytes": None, "path": "5.jpg"}], [], None, []],
         "c": ["A", "B", "NA", "A"],
@@ -326,6 +327,44 @@ def test_photos_inside_parquet_are_taken_as_bytes_structs_and_lists(tmp_path: Pa
     assert len(bad_rows(opened)[0].text) <= 200
 
 
+LABEL = {"names": ["cat", "dog", "NA"], "_type": "ClassLabel"}
+
+
+@pytest.mark.parametrize(
+    "many", [{"feature": LABEL, "_type": "Sequence"}, {"feature": LABEL, "_type": "List"}, [LABEL]]
+)
+def test_numbers_that_hugging_face_names_are_read_as_their_names(tmp_path: Path, many: object):
+    # The form that `datasets` 2 and 4 write; `plain` is a number that nobody names.
+    features = {"id": {"dtype": "string", "_type": "Value"}, "label": LABEL, "many": many, "plain": {"dtype": "int64"}}
+    columns = {
+        "id": ["a", "b", "c", "d", "e"],
+        "label": [1, 0, -1, 3, None],
+        "many": [[0, 2, 0], [], [1], [1], [1]],
+        "plain": [1, 0, 5, 6, 7],
+    }
+    named = pa.table(columns).replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    parquet.write_table(named, tmp_path / "named.parquet")
+    opened = source(tmp_path / "named.parquet", category=("label",), attributes="many", title="plain")
+    assert [(p.category, p.attributes, p.title) for p in products(opened)] == [
+        ("dog", ("cat", "NA"), "1"),
+        ("cat", (), "0"),
+    ]
+    assert told(opened) == {
+        "named.parquet, row 3": "label_missing", "named.parquet, row 4": "label_unknown", "named.parquet, row 5": "label_missing",
+    }  # fmt: skip
+    assert bad_rows(opened)[1].detail == "label holds 3, but names only 0 to 2"
+    parquet.write_table(pa.table(columns), tmp_path / "plain.parquet")
+    plain = source(tmp_path / "plain.parquet", category=("label",))
+    assert [product.category for product in products(plain)] == ["1", "0", "-1", "3"]
+
+
+def test_names_of_classes_that_cannot_be_read_are_an_error(tmp_path: Path):
+    broken = pa.table({"id": ["a"], "label": [1]}).replace_schema_metadata({"huggingface": "{"})
+    parquet.write_table(broken, tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match="which names the classes, cannot be read"):
+        source(tmp_path / "t.parquet", category=("label",))
+
+
 def test_missing_values_of_parquet_are_missing_and_not_the_word_nan(tmp_path: Path):
     columns = {"id": ["1", None, "3"], "c": pa.array([float("nan"), 2.0, 3.5]), "t": ["nan", "b", None]}
     parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
@@ -341,6 +380,7 @@ def test_missing_values_of_parquet_are_missing_and_not_the_word_nan(tmp_path: Pa
         ({"category": ("a", "b", "a")}, "--category: the same column twice"),
         ({"image": ("a", "b"), "image_separator": "|"}, "--image-separator is for one column; --image names 2"),
         ({"category": ("a", "b"), "category_separator": ">"}, "--category-separator is for one column"),
+        ({"category_separator": ">"}, "--category-separator needs --category"),
         ({"attributes_separator": ""}, "--attributes-separator is empty"),
         ({"image_separator": ""}, "--image-separator is empty"),
     ],

@@ -61,6 +61,14 @@ def undo(catalog: str) -> None:
     undo(catalog)
 
 
+def touch(catalog: str) -> None:
+    """Open a catalog to change it, and change nothing."""
+    from shelfwise.catalog import changing
+
+    with changing(catalog, "touch"):
+        pass
+
+
 def vectors(catalog: str) -> None:
     """Store small vectors of all pictures in commits of EMBED_BATCH, those first that are not there yet."""
     from shelfwise.catalog import Catalog
@@ -128,7 +136,14 @@ def in_place(job: str, *arguments: str) -> None:
         with path.open("w", buffering=1) as file:
             json.dump(value, file, indent=2)
 
-    change.write_json = checksums.write_json = description.write_json = write_json  # type: ignore[attr-defined]
+    change.write_json = change.write_sealed_json = description.write_sealed_json = write_json  # type: ignore[attr-defined]
+    checksums.write_sealed_json = write_json  # type: ignore[attr-defined]
+    JOBS[job](*arguments)
+
+
+def without_sync(job: str, *arguments: str) -> None:
+    """Do a job as if the power never failed: the broken variant of a control."""
+    os.fsync = lambda _: None  # type: ignore[assignment]
     JOBS[job](*arguments)
 
 
@@ -147,7 +162,7 @@ def without_lock(job: str, *arguments: str) -> None:
 
 
 JOBS: dict[str, Callable[..., None]] = {
-    job.__name__: job for job in (ingest, undo, vectors, embed, cli, add, hold, in_place, without_lock)
+    job.__name__: job for job in (ingest, undo, touch, vectors, embed, cli, add, hold, in_place, without_sync, without_lock)
 }
 
 
@@ -310,7 +325,7 @@ def untidy(catalog: Path) -> list[str]:
     found = [str(path) for path in catalog.parent.rglob("*") if path.name.endswith(".part")]
     found += [str(p) for p in catalog.iterdir() if p.name not in _AT_REST and not p.name.endswith(".lance")]
     for table in catalog.glob("*.lance"):
-        stored = json.loads((catalog / "checksums" / f"{table.stem}.json").read_text())
+        stored = json.loads((catalog / "checksums" / f"{table.stem}.json").read_text())["files"]
         lying = {p.relative_to(table).as_posix(): p for p in table.rglob("*") if p.is_file()}
         lying.pop(_HINT, None)
         found += [f"unknown: {lying[name]}" for name in sorted(set(lying) - set(stored))]

@@ -14,7 +14,8 @@ from shelfwise.catalog import Catalog, changing
 from shelfwise.errors import CatalogError, OptionError
 from shelfwise.images.draw import KINDS, draw_placeholder, encode_jpeg
 from shelfwise.ingest import ingest_folder
-from shelfwise.split import SplitOptions, split
+from shelfwise.options import SplitOptions
+from shelfwise.split import split
 from shelfwise.split.bonds import Bonds, incidence
 
 
@@ -189,6 +190,13 @@ def test_quarantined_photos_bind_nothing_and_their_products_are_split_too(tmp_pa
     broken = {f"a/broken-{n}.jpg": photo("mug", 3)[:300] for n in range(30)}
     summary = split(catalog_of(tmp_path, broken | {"a/fine.jpg": photo("mug", 4)}), SplitOptions(shares=HALVES))
     assert (summary.products, summary.units, sum(summary.after.values())) == (31, 31, 31)
+
+
+def test_a_catalog_without_a_usable_photo_is_split_by_id_and_group_alone(tmp_path: Path):
+    catalog = catalog_of(tmp_path, {f"{n}.jpg": photo("mug", 3)[:300] for n in range(6)})
+    summary = split(with_groups(catalog, {"0.jpg": "g", "1.jpg": "g", "2.jpg": ""}))
+    assert (summary.units, summary.bound) == (5, {"group": 2, "same_picture": 0, "look_alike": 0})
+    assert summary.missing == {}
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,11 @@ def embedded_layout(catalog: Catalog, backbone: str | None = None) -> FeatureLay
 def read_products(catalog: Catalog, layout: FeatureLayout, splits: Sequence[str]) -> ProductFeatures:
     """Read the features of the products of some splits, in catalog order.
 
-    Raises CatalogError for a split that the catalog does not have, and for photos that were not embedded.
+    Raises CatalogError for a split that the catalog does not have, for photos that were not embedded, and for vectors that
+    are not what was written.
     """
+    for spec in layout.specs:
+        catalog.refuse_rotten_embeddings(spec.key)
     products = catalog.products(["product_id", "category", "split"])
     in_splits = products.filter(pc.is_in(products.column("split"), pa.array(_known(products, splits))))
     filed = in_splits.filter(pc.is_valid(in_splits.column("category")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from shelfwise.catalog.lock import PATIENCE_S, only_one
 from shelfwise.catalog.store import Catalog
 from shelfwise.catalog.tables import TableWriter
 from shelfwise.errors import CatalogError, DiskFullError, ShelfwiseError
-from shelfwise.files import read_sealed_json, remove_leftovers, write_json, write_sealed_json
+from shelfwise.files import read_sealed_json, remove_leftovers, sync, write_json, write_sealed_json
 from shelfwise.taxonomy import Taxonomy
 
 # Changes that `undo` can take back; the rows of older ones are removed from the disk.
@@ -113,16 +113,17 @@ class Change:
 
     def publish(self) -> None:
         """Make all of it visible in one step, unless nothing changed."""
-        if not any(table.has_changed for table in self._tables.values()):
+        if self._before and self.versions == self._before.tables:
             return
         before, after = self._before, self._snapshot()
         history = self.path / "history"
         if before and before.version < after.version:
             write_sealed_json(history / f"{before.version}.json", asdict(before))
         with only_one(self.path / ".locks" / "description", self._what):
-            remove_leftovers(self.path / description.FILE)
             current = read_description(self.path) if before else Description(snapshot=after)
             current.with_snapshot(after).write(self.path)
+        if not before:
+            sync(self.path.parent)
         for stale in stored_versions(self.path):
             if not after.version - KEPT_VERSIONS <= stale < after.version:
                 (history / f"{stale}.json").unlink()
@@ -144,9 +145,10 @@ def changing(path: Path | str, what: str, *, key: str | None = None, wait_s: flo
     before = _existing(path)
     with only_one(path / ".locks" / "writer", what, wait_s):
         before = _existing(path)  # another process may have made it while this one waited
-        for name in (description.PENDING, *(f"history/{version}.json" for version in stored_versions(path))):
-            remove_leftovers(path / name)
         snapshot = before.snapshot if before else None
+        remove_leftovers(path / description.PENDING)
+        if snapshot:
+            remove_leftovers(path / "history" / f"{snapshot.version}.json")
         try:
             kept = _kept(path, snapshot, key)
             change = Change(path, what, snapshot, kept or (snapshot.tables if snapshot else {}))
@@ -157,22 +159,35 @@ def changing(path: Path | str, what: str, *, key: str | None = None, wait_s: flo
             goes_on = not isinstance(error, ShelfwiseError) or isinstance(error, DiskFullError)
             if not (goes_on and (path / description.PENDING).exists()):
                 (path / description.PENDING).unlink(missing_ok=True)
-                if before is None:
-                    shutil.rmtree(path, ignore_errors=True)
+                if not (path / description.FILE).exists():
+                    _remove(path)
             raise
+
+
+def _remove(path: Path) -> None:
+    """Remove what is no catalog yet, the lock last: whoever waits for it must not begin among what is being removed."""
+    for entry in path.iterdir():
+        if entry.is_dir() and entry.name != ".locks":
+            shutil.rmtree(entry, ignore_errors=True)
+        elif entry.is_file():
+            entry.unlink(missing_ok=True)
+    shutil.rmtree(path / ".locks", ignore_errors=True)
+    with suppress(OSError):  # another process has begun there
+        path.rmdir()
 
 
 def _existing(path: Path) -> Description | None:
     """Read what is there; None for nothing, or for a first import that was killed."""
     if not (path / description.FILE).exists():
-        ours = path.is_dir() and {entry.name for entry in path.iterdir()} <= _OWN_FOLDERS | {description.PENDING}
-        if path.exists() and not ours and not (path / description.PENDING).exists():
+        if path.exists() and not (path.is_dir() and all(_is_ours(entry.name) for entry in path.iterdir())):
             raise CatalogError(f"{path} exists and is no catalog: choose another name, or remove it first")
         return None
     return read_description(path)
 
 
-_OWN_FOLDERS = {".locks", "checksums", "history"} | {f"{name}.lance" for name in schema.TABLES}
+def _is_ours(name: str) -> bool:
+    whole = name in (".locks", "checksums", "history", description.PENDING, *(f"{table}.lance" for table in schema.TABLES))
+    return whole or (name.startswith((f".{description.FILE}.", f".{description.PENDING}.")) and name.endswith(".part"))
 
 
 def _kept(path: Path, snapshot: Snapshot | None, key: str | None) -> dict[str, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,14 +38,38 @@ class Checksums:
                 if path != _HINT:
                     yield path
 
+    def refuse_rot(self) -> None:
+        """Raise CatalogError naming a file whose content is not what was written."""
+        for name, digest in self.digests.items():
+            file = self.folder / name
+            if not file.is_file() or sha256_of_file(file) != digest:
+                catalog = self.folder.parent
+                raise CatalogError(
+                    f"hash_mismatch: {self.folder.name}/{name} is not what was written: see  shelfwise verify {catalog}"
+                )
+
+    def begin(self) -> None:
+        """Remove what a killed process left of a table that no catalog names."""
+        remove_leftovers(self._path)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.digests = {}
+
     def sweep(self) -> None:
         """Remove files that no commit knows: a killed process left them."""
         remove_leftovers(self._path)
         leftovers = [name for name in self.on_disk() if name not in self.digests]
+        if leftovers:
+            (self.folder / _HINT).unlink(missing_ok=True)  # before the version that it may point to
         for name in leftovers:
             (self.folder / name).unlink()
-        if leftovers:
-            (self.folder / _HINT).unlink(missing_ok=True)
+
+    def retain(self, names: set[str]) -> None:
+        """Forget all other files, then remove them: a kill in between leaves what `sweep` removes, and no gap."""
+        kept = {name: digest for name, digest in self.digests.items() if name in names}
+        if kept != self.digests:
+            self.digests = kept
+            write_sealed_json(self._path, {"files": kept})
+        self.sweep()
 
     def record(self) -> None:
         """Take in the files that are new, once they would survive a power cut, and forget those that are gone."""

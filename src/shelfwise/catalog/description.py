@@ -9,7 +9,7 @@ from typing import Any
 
 from shelfwise.catalog.schema import CATALOG_FORMAT
 from shelfwise.errors import CatalogError
-from shelfwise.files import read_sealed_json, write_sealed_json
+from shelfwise.files import read_sealed_json, remove_leftovers, write_sealed_json
 
 FILE, PENDING = "catalog.json", "pending.json"
 
@@ -45,7 +45,8 @@ class Description:
     embedded: tuple[list[dict[str, Any]], ...] = ()
 
     def write(self, catalog: Path) -> None:
-        """Replace `catalog.json`."""
+        """Replace `catalog.json`; only for who holds the lock of it."""
+        remove_leftovers(catalog / FILE)
         write_sealed_json(catalog / FILE, {"format": CATALOG_FORMAT} | asdict(self))
 
     def with_snapshot(self, snapshot: Snapshot) -> Description:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shelfwise.errors import CatalogBusyError
+from shelfwise.files import room_for
 
 # How long a write of a moment waits for another; a long one is told at once.
 PATIENCE_S = 30.0
@@ -25,12 +26,14 @@ def only_one(path: Path, doing: str, wait_s: float = PATIENCE_S) -> Iterator[Non
 
     doing: what the holder does, for the message that others get. Raises CatalogBusyError after `wait_s` seconds.
     """
-    handle = _acquire(path, time.monotonic() + wait_s)
+    with room_for(path):
+        handle = _acquire(path, time.monotonic() + wait_s)
     try:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": now, "doing": doing}
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(holder).encode(), 0)
+        with room_for(path):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, json.dumps(holder).encode(), 0)
         yield
     finally:
         os.close(handle)

@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from shelfwise.catalog import schema, tables
+from shelfwise.catalog.checksums import Checksums
 from shelfwise.catalog.description import Description, read_description
 from shelfwise.catalog.lock import only_one
 from shelfwise.errors import CatalogError
@@ -105,6 +106,10 @@ class Catalog:
         """Read vectors (m, d) of rows of the embedding table `key`."""
         vectors = self._take(_embeddings(key), rows.tolist(), ["vector"]).column("vector").combine_chunks()
         return np.asarray(vectors.flatten()).reshape(len(rows), -1)
+
+    def refuse_rotten_embeddings(self, key: str) -> None:
+        """Raise CatalogError when a file of the embeddings `key` is not what was written."""
+        Checksums(self.path, _embeddings(key)).refuse_rot()
 
     def embedding_writer(self, key: str) -> AbstractContextManager[None]:
         """Hold the embeddings `key` for a run; raises CatalogBusyError at once when another run holds them."""

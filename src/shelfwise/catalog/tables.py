@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,17 +44,13 @@ class TableWriter:
         self._checksums = Checksums(catalog, name)
         self.version = version
         if version is None:
-            shutil.rmtree(self._target, ignore_errors=True)
-        else:
-            self._checksums.sweep()
-            if lance.dataset(str(self._target)).version != version:
-                self.restore(version)
-        self._begun = self.version
-
-    @property
-    def has_changed(self) -> bool:
-        """Whether anything was written."""
-        return self.version != self._begun
+            self._checksums.begin()
+            return
+        self._checksums.sweep()
+        with opened(catalog, name, version) as table:
+            newest = table.latest_version
+        if newest != version:
+            self._forget(lambda other: other > version)
 
     def restore(self, version: int) -> None:
         """Make an older version the newest one."""
@@ -85,11 +80,14 @@ class TableWriter:
 
     def forget_versions(self, keep: set[int]) -> None:
         """Remove the versions that nobody can go back to, and the files that only they need."""
+        self._forget(lambda version: version != self.version and version not in keep)
+
+    def _forget(self, unneeded: Callable[[int], bool]) -> None:
         table = lance.dataset(str(self._target))
-        unneeded = [v["version"] for v in table.versions() if v["version"] not in keep | {self.version}]
-        if unneeded:
-            table.cleanup_old_versions(versions=unneeded, delete_unverified=True)
-            self._checksums.record()
+        if any(unneeded(stored["version"]) for stored in table.versions()):
+            files = table.tracked_files().read_all()
+            versions, paths = (files.column(name).to_pylist() for name in ("version", "path"))
+            self._checksums.retain({p for p, version in zip(paths, versions, strict=True) if not unneeded(version)})
 
     def _write(self, rows: pa.Table, mode: str, size_bytes: int) -> None:
         with room_for(self._target, size_bytes):

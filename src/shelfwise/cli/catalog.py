@@ -94,7 +94,9 @@ def retry(catalog: Path, *, json: bool = False) -> int:
 
 
 @app.command
-def export(catalog: Path, *, to: Path, options: Annotated[ExportOptions, FLAT], json: bool = False) -> int:
+def export(
+    catalog: Path, *, to: Path, options: Annotated[ExportOptions, FLAT] = ExportOptions(), json: bool = False
+) -> int:
     """Write a catalog out in a foreign format; what the format cannot hold is counted.
 
     Parameters

@@ -79,7 +79,7 @@ def _print_tree(summary: ShowSummary) -> None:
 def _print_sample(summary: ShowSummary) -> None:
     sample = Table(box=None, pad_edge=False)
     for heading in ("a sample", "shelf", "split", "title"):
-        sample.add_column(heading, overflow="ellipsis", max_width=_LETTERS)
+        sample.add_column(heading, overflow="ellipsis", no_wrap=True, max_width=_LETTERS)
     for row in summary.sample:
         names = " > ".join(row["names"])
         sample.add_row(*(escape(text or "") for text in (row["product_id"], names, row["split"], row["title"])))

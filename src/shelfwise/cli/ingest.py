@@ -155,7 +155,11 @@ def cdiscount(
     """
     from shelfwise.ingest.cdiscount import CdiscountSource
 
-    return _bring_in(CdiscountSource(bson, part), to, options, json)
+    source = CdiscountSource(
+        bson, part.categories, split=part.split, salvage=part.salvage, sample_products=part.sample_products,
+        limit_per_category=part.limit_per_category, categories_file=part.categories_file,
+    )  # fmt: skip
+    return _bring_in(source, to, options, json)
 
 
 @ingest.command

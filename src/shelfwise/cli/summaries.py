@@ -68,7 +68,7 @@ def ingested(summary: IngestSummary, options: IngestOptions) -> None:
     if said := s.exceeds(options):
         console.print(f"[red]{said}[/]: see  shelfwise quarantine list {escape(s.catalog)}")
     elif of_source and not s.dry_run:
-        next_line(f"shelfwise embed {s.catalog}")
+        next_line(f"shelfwise {'embed' if s.images else 'show'} {s.catalog}")
 
 
 def embedded(summary: EmbedSummary) -> int:

@@ -14,18 +14,19 @@ from shelfwise.export.summary import ExportSummary
 from shelfwise.formats.bson_write import write_documents
 
 # Source: category_names.csv of the Cdiscount challenge.
+_NAMES = "category_names.csv"
 _LEVELS = 3
 _HEADER = ("category_id", *(f"category_level{level + 1}" for level in range(_LEVELS)))
 _FIRST_CATEGORY = 1_000_000_000
 
 
 def write_cdiscount(selection: Selection, folder: Path, summary: ExportSummary) -> None:
-    """Write SPLIT.bson for every split, products.bson for products without one, and category_names.csv.
+    """Write SPLIT.bson for every split, products.bson for products without one, and category_names.csv for the tree.
 
     Ids that are no whole numbers are replaced: products by their place in the catalog, counted from 1, which product_ids.csv
     tells; categories by numbers from 1,000,000,000 on. Raises CatalogError for a tree of more than three levels.
     """
-    categories = _write_categories(selection, folder / "category_names.csv", summary)
+    categories = _write_categories(selection, folder / _NAMES, summary) if selection.catalog.taxonomy.nodes else {}
     keeps_ids = all_int64(selection.ids.to_pylist())
     if not keeps_ids:
         write_numbers(selection, folder)
@@ -45,8 +46,12 @@ def write_cdiscount(selection: Selection, folder: Path, summary: ExportSummary) 
     for split in selection.splits:
         name = f"{'products' if split is None else file_stem(split)}.bson"
         with (folder / name).open("xb") as file:
-            write_documents(file, documents(split))
-        command = ["ingest", "cdiscount", str(to / name), "--categories", str(to / "category_names.csv")]
+            count = write_documents(file, documents(split))
+        if not count:
+            (folder / name).unlink()
+            continue
+        command = ["ingest", "cdiscount", str(to / name)]
+        command += ["--categories", str(to / _NAMES)] if categories else []
         command += ["--split", split] if split is not None else []
         summary.ingest.append([*command, "--to", f"{to.name}.catalog"])
 

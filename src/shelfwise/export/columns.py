@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shelfwise.export.selection import Product, Selection
+from shelfwise.export.summary import ExportSummary
 from shelfwise.taxonomy import Taxonomy
 
 _TEXTS = {"title": "titles", "description": "descriptions", "group": "groups", "split": "splits"}
@@ -28,13 +29,14 @@ class Columns:
     is_incomplete: bool
 
     @classmethod
-    def of(cls, selection: Selection) -> Columns:
+    def of(cls, selection: Selection, summary: ExportSummary) -> Columns:
         """Look at what there is."""
         taxonomy, counts = selection.catalog.taxonomy, selection.counts
         depth = max((len(taxonomy.path(node)) for node in selection.categories), default=0)
         names = taxonomy.level_names[:depth]
         if len({*names, *_OWN}) < depth + len(_OWN) or not all(map(_names_a_column, names)):
             names = tuple(f"level{level + 1}" for level in range(depth))
+            summary.note("level names that a column cannot have", depth)
         texts = tuple(column for column, name in _TEXTS.items() if counts[name])
         has_images, has_levels = counts["photos"] > 0, depth > 0
         without = [counts["products without photos"]] * has_images + [counts["products without category"]] * has_levels

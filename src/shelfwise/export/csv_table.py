@@ -21,7 +21,7 @@ _LONGEST_CELL = 131_072
 
 def write_table(selection: Selection, folder: Path, summary: ExportSummary) -> None:
     """Write products.csv and images/; cells that a spreadsheet could run are led by an apostrophe."""
-    columns = Columns.of(selection)
+    columns = Columns.of(selection, summary)
     between = _between_attributes(selection) if columns.has_attributes else None
 
     def rows() -> Iterator[dict[str, str]]:

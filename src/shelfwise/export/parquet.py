@@ -21,7 +21,7 @@ _PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 def write_parquet(selection: Selection, folder: Path, summary: ExportSummary) -> None:
     """Write products.parquet."""
-    columns = Columns.of(selection)
+    columns = Columns.of(selection, summary)
     schema = pa.schema([(name, _TYPES.get(name, pa.string())) for name in columns.names])
     plain = [name for name in columns.names if name not in ("product_id", "images")]
     rows: list[dict[str, Any]] = []

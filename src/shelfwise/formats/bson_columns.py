@@ -116,6 +116,7 @@ def _exact(block: NDArray[np.uint8], starts: _Places, stops: _Places, offset: in
             break
         head = _laid(template, block, starts[rest])
         fits = _named(head) & (head["images_size"] == stops[rest] - starts[rest] - template.itemsize + 3)
+        fits &= block[stops[rest] - 2] == 0
         place, head = rest[fits], head[fits]
         product[place], images[place] = head["id"], starts[place] + template.itemsize
         if template is _LABELED:
@@ -136,26 +137,27 @@ def _pictures(block: NDArray[np.uint8], images: _Places, stops: _Places) -> tupl
     ended = np.full(len(images), False)
     steps = []
     of = np.flatnonzero(images >= 0)
-    at = images[of]
+    at, stop = images[of], stops[of]
     for number in range(_MOST_IMAGES):
         head = _laid(_IMAGE, block, at)
-        start, length = at + _IMAGE.itemsize, head["length"].astype(np.int64)
-        fits = _named(head) & (head["name"] == b"\x03%d\0" % number) & (head["subtype"] == 0)
+        start = at + _IMAGE.itemsize
+        end = start + head["length"]
+        fits = _named(head) & (head["name"] == b"\x03%d\0" % number) & (head["size"] - head["length"] == 19)
         # Behind the bytes of a picture follow three zeros at least: of its document, of the array, and of all.
-        fits &= (head["size"] == length + 19) & (length >= 0) & (start + length + 3 <= stops[of])
-        of, start, length = of[fits], start[fits], length[fits]
-        closed = block[start + length] == 0
-        of, start, length = of[closed], start[closed], length[closed]
-        steps.append((of, start, length))
-        at = start + length + 1
-        last = at == stops[of] - 2
-        ended[of[last & (block[at] == 0)]] = True
-        of, at = of[~last], at[~last]
+        fits &= (head["subtype"] == 0) & (start <= end) & (end + 3 <= stop)
+        if not fits.all():
+            of, start, end, stop = of[fits], start[fits], end[fits], stop[fits]
+        steps.append((of, start, end))
+        last = end + 3 == stop
+        ended[of[last]] = True
+        more = ~last
+        of, at, stop = of[more], end[more] + 1, stop[more]
         if not len(of):
             break
-    of, start, length = (np.concatenate(column) for column in zip(*steps, strict=True))
+    of, start, end = (np.concatenate(column) for column in zip(*steps, strict=True))
+    ended[of[block[end] != 0]] = False
     kept = ended[of]
-    of, start, length = of[kept], start[kept], length[kept]
+    of, start, length = of[kept], start[kept], (end - start)[kept]
     order = np.argsort(of, kind="stable")
     return of[order], start[order], length[order]
 
@@ -170,7 +172,7 @@ def _laid(template: np.dtype[Any], block: NDArray[np.uint8], places: _Places) ->
 
 def _named(head: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell where all names stand as they should. numpy pads text with zeros: the last byte of each name is compared too."""
-    fits = np.ones(len(head), bool)
-    for name in _NAMES.keys() & (head.dtype.names or ()):
-        fits &= head[name] == _NAMES[name]
-    return fits
+    first, *others = (head[name] == _NAMES[name] for name in head.dtype.names or () if name in _NAMES)
+    for other in others:
+        first &= other
+    return np.asarray(first)

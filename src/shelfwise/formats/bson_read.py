@@ -21,11 +21,13 @@ from numpy.typing import NDArray
 from shelfwise.errors import SourceError
 from shelfwise.formats.bson_columns import Columns, joined, read_columns
 from shelfwise.formats.bson_document import MAX_DOCUMENT, MIN_DOCUMENT, BadDocument, Document, read_document
-from shelfwise.formats.bson_window import BLOCK, Window
+from shelfwise.formats.bson_window import Window
 from shelfwise.formats.rows import BadRow
 
 # Documents in a batch at most, and broken ones in a row that may yet turn out to be damage.
 _BATCH, _HELD = 16_384, 64
+# Bytes that are searched at once for the next document behind damage, which is mostly near.
+_SCAN = 2**18
 _SIZE = Struct("<i")
 # How a document in Cdiscount's layout begins, behind its size, with ids of 32 or 64 bits: 40 bytes at most.
 _BEGINNING = re.compile(
@@ -108,21 +110,25 @@ class _Reader:
     def parts(self, salvage: bool) -> Iterator[Batch | Unreadable]:
         if not self._size_bytes:
             raise SourceError(f"{self._path} is empty: there are no documents in it")
-        start = 0
-        while (damage := (yield from self._until_damage(start))) is not None:
-            offset, reason = damage
-            found = self._next_document(offset + 1) if salvage else None
-            if not self._count and found is None:
-                raise SourceError(f"{self._path} is not a BSON file, or damaged from its first byte on: {reason}")
-            if found is None:
-                rest = self._size_bytes - offset
-                detail = f"{self._count:,} documents read, the rest ({rest:,} bytes) is unreadable: {reason}"
-                yield Unreadable(offset, rest if salvage else None, detail + ("" if salvage else "; --salvage goes on"))
-                return
-            yield Unreadable(offset, found - offset, f"{found - offset:,} bytes skipped: {reason}")
-            start = found
+        with ThreadPoolExecutor(1) as ahead:
+            window = Window(self._file, 0, ahead)
+            while (damage := (yield from self._until_damage(window))) is not None:
+                offset, reason = damage
+                found = self._next_document(offset + 1) if salvage else None
+                if not self._count and found is None:
+                    raise SourceError(f"{self._path} is not a BSON file, or damaged from its first byte on: {reason}")
+                if found is None:
+                    rest = self._size_bytes - offset
+                    detail = f"{self._count:,} documents read, the rest ({rest:,} bytes) is unreadable: {reason}"
+                    yield Unreadable(
+                        offset, rest if salvage else None, detail + ("" if salvage else "; --salvage goes on")
+                    )
+                    return
+                yield Unreadable(offset, found - offset, f"{found - offset:,} bytes skipped: {reason}")
+                if not window.skip_to(found):
+                    window = Window(self._file, found, ahead)
 
-    def _until_damage(self, start: int) -> Generator[Batch, None, tuple[int, str] | None]:
+    def _until_damage(self, window: Window) -> Generator[Batch, None, tuple[int, str] | None]:
         """Yield batches from a place on; return where and why the file cannot be read on, None at its end.
 
         A document whose elements do not fit together may have a wrong size: those that stand right before damage are part of
@@ -130,20 +136,18 @@ class _Reader:
         """
         held: list[BadDocument] = []
         damage = None
-        with ThreadPoolExecutor(1) as ahead:
-            window = Window(self._file, start, ahead)
-            while damage is None:
-                places, damage = _chain(window)
-                if len(places) < 2:
-                    if damage or window.slide():
-                        continue
-                    damage = _left_over(window)
-                    break
-                columns, bad = read_columns(window.data, places[:-1], places[1:], window.offset_of(0))
-                window.begin = int(places[-1])
-                bad, held = _hold_back(columns, held + bad)
-                self._count += len(columns) + len(bad)
-                yield Batch(columns, bad)
+        while damage is None:
+            places, damage = _chain(window)
+            if len(places) < 2:
+                if damage or window.slide():
+                    continue
+                damage = _left_over(window)
+                break
+            columns, bad = read_columns(window.data, places[:-1], places[1:], window.offset_of(0))
+            window.begin = int(places[-1])
+            bad, held = _hold_back(columns, held + bad)
+            self._count += len(columns) + len(bad)
+            yield Batch(columns, bad)
         if held and damage and not _begins_like_a_document(window, damage.offset):
             return held[0].offset, f"{held[0].row.where}: {held[0].row.detail}"
         if held:
@@ -154,12 +158,12 @@ class _Reader:
     def _next_document(self, start: int) -> int | None:
         """Look for the next place, from `start` on, where a whole document in Cdiscount's layout lies."""
         at = start + _SIZE.size
-        while block := os.pread(self._file, BLOCK + _BEGINNING_BYTES, at):
+        while block := os.pread(self._file, _SCAN + _BEGINNING_BYTES, at):
             for match in _BEGINNING.finditer(block):
                 offset = at + match.start() - _SIZE.size
-                if match.start() < BLOCK and self._is_sound(offset):
+                if match.start() < _SCAN and self._is_sound(offset):
                     return offset
-            at += BLOCK
+            at += _SCAN
         return None
 
     def _is_sound(self, offset: int) -> bool:

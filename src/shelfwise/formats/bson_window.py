@@ -36,6 +36,13 @@ class Window:
         """Return where in the file a place of `data` lies."""
         return self._first + place
 
+    def skip_to(self, offset: int) -> bool:
+        """Leave out what lies before an offset of the file; False where that is not in memory."""
+        if not self.begin <= offset - self._first <= self.end:
+            return False
+        self.begin = offset - self._first
+        return True
+
     def _fill(self, buffer: NDArray[np.uint8]) -> int:
         """Read a block into a buffer; fewer bytes only at the end of the file."""
         block = buffer.data[MAX_DOCUMENT : MAX_DOCUMENT + BLOCK]

@@ -130,7 +130,8 @@ def _feed(text: TextIO, lines: list[str]) -> Iterator[str]:
 def _fields(path: Path, separator: str, line: int, lines: list[str], feed: Iterator[str]) -> list[str]:
     """Split a record that csv.reader cannot: a field is very long, or a quote breaks the rules, which is an error."""
     fields, start, end = _split("".join(lines), separator)
-    if end is None and any(more.count('"') % 2 for more in feed):
+    # A quote before each further line: it goes on inside of one.
+    if end is None and any(_split(f'"{more}', separator)[2] is not None for more in feed):
         fields, start, end = _split("".join(lines), separator)
     if start is None:
         return fields

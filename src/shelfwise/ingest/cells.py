@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -33,13 +33,14 @@ class Cells:
     """How the rows of one table are read.
 
     root: photos lie below it. folder: where the table lies, as seen from `root`; its photos' paths start there.
-    table: what messages call it.
+    table: what messages call it. class_names: of columns that hold numbers and say what those are called.
     """
 
     options: TableOptions
     root: Path
     table: str
     folder: PurePosixPath
+    class_names: Mapping[str, Sequence[str]]
 
     def product(self, row: TableRow | BadRow) -> ProductRecord | BadRow:
         """Turn a row into a product. Without a column of ids, the first photo's name is the id."""
@@ -54,7 +55,7 @@ class Cells:
             return BadRow(where, refused.code, refused.detail, row.text, product_id)
 
     def _product(self, row: TableRow, product_id: str | None, where: str) -> ProductRecord:
-        options, cells = self.options, row.values
+        options = self.options
         photos = tuple(self.photos(row))
         if options.image and not photos:
             raise CellError("no_image", f"{' and '.join(options.image)}: no photo is named")
@@ -62,11 +63,11 @@ class Cells:
             product_id=photos[0].name if product_id is None else product_id,
             photos=photos,
             category=category_id(self.category(row)) if options.category else None,
-            title=_optional(cells, options.title),
-            description=_optional(cells, options.description),
-            split=_optional(cells, options.split),
-            group=_optional(cells, options.group),
-            attributes=attributes(cells[options.attributes], options) if options.attributes else (),
+            title=self._optional(row, options.title),
+            description=self._optional(row, options.description),
+            split=self._optional(row, options.split),
+            group=self._optional(row, options.group),
+            attributes=self._attributes(row),
             where=where,
             text=row.text,
         )
@@ -74,7 +75,7 @@ class Cells:
     def _id(self, row: TableRow) -> str | None:
         if self.options.id is None:
             return None
-        found = text(row.values[self.options.id], self.options.id)
+        found = self._text(row.values[self.options.id], self.options.id)
         if not found.strip():
             raise CellError("id_missing", f"{self.options.id} is empty")
         return found
@@ -85,7 +86,7 @@ class Cells:
         Raises CellError `label_missing` where all are blank, or one above another that is not.
         """
         columns = self.options.category
-        levels = [text(row.values[column], column) for column in columns]
+        levels = [self._text(row.values[column], column) for column in columns]
         if self.options.category_separator is not None:
             levels = levels[0].split(self.options.category_separator)
         while levels and not levels[-1].strip():
@@ -103,10 +104,14 @@ class Cells:
         for column in self.options.image:
             for cell in _flat(row.values[column]):
                 path, data = _path_and_data(cell, column)
-                names = path.split(self.options.image_separator) if self.options.image_separator else [path]
-                for name in filter(str.strip, names if data is None else [path or f"{row.where}, photo {number + 1}"]):
+                if data is not None:
                     number += 1
-                    yield self._file(name) if data is None else PhotoSource(name, data)
+                    yield PhotoSource(path if path.strip() else f"{row.where}, photo {number}", data)
+                    continue
+                names = path.split(self.options.image_separator) if self.options.image_separator else [path]
+                for name in filter(str.strip, names):
+                    number += 1
+                    yield self._file(name)
 
     def _file(self, name: str) -> PhotoSource:
         if name.lower().startswith("file://"):
@@ -115,6 +120,31 @@ class Cells:
             reason = f"{name} is an address, not a file: download the photos first and name their folder with --images"
             return PhotoSource(name, ImageError("is_url", reason))
         return PhotoSource.below(self.root, self.folder / name)
+
+    def _attributes(self, row: TableRow) -> tuple[str, ...]:
+        """Return the attributes of a cell, or of a list in it, in their order, each once."""
+        if (column := self.options.attributes) is None:
+            return ()
+        value = row.values[column]
+        if isinstance(value, list | tuple):
+            parts = [self._text(part, column) for part in value]
+        else:
+            parts = self._text(value, column).split(self.options.attributes_separator)
+        return tuple(dict.fromkeys(part for part in parts if part.strip()))
+
+    def _optional(self, row: TableRow, column: str | None) -> str | None:
+        found = "" if column is None else self._text(row.values[column], column)
+        return found if found.strip() else None
+
+    def _text(self, value: Any, column: str) -> str:
+        names = self.class_names.get(column)
+        if names is None or not isinstance(value, int):
+            return text(value, column)
+        if value == -1:  # Hugging Face's "no label"
+            return ""
+        if not 0 <= value < len(names):
+            raise CellError("label_unknown", f"{column} holds {value}, but names only 0 to {len(names) - 1}")
+        return names[value]
 
 
 def text(value: Any, column: str) -> str:
@@ -128,21 +158,6 @@ def text(value: Any, column: str) -> str:
     if isinstance(value, int | float | Decimal | date | time):
         return str(value)
     raise CellError("cell_type", f"{column} holds {_kind(value)} where text is expected")
-
-
-def attributes(value: Any, options: TableOptions) -> tuple[str, ...]:
-    """Return the attributes of a cell, or of a list in it, in their order, each once."""
-    column = options.attributes or ""
-    if isinstance(value, list | tuple):
-        parts = [text(part, column) for part in value]
-    else:
-        parts = text(value, column).split(options.attributes_separator)
-    return tuple(dict.fromkeys(part for part in parts if part.strip()))
-
-
-def _optional(cells: dict[str, Any], column: str | None) -> str | None:
-    found = "" if column is None else text(cells[column], column or "")
-    return found if found.strip() else None
 
 
 def _flat(value: Any) -> Iterator[Any]:

@@ -13,6 +13,7 @@ from shelfwise.files import text_of
 from shelfwise.formats.open_table import need, open_table
 from shelfwise.formats.rows import BadRow, Table, TableRow
 from shelfwise.ingest.cells import CellError, Cells
+from shelfwise.ingest.class_names import class_names
 from shelfwise.ingest.folder import SPLIT_NAMES, FolderSource, Found, find_photos, refuse_beside_splits
 from shelfwise.ingest.records import ProductRecord
 from shelfwise.ingest.table import taxonomy_of_tables
@@ -41,7 +42,7 @@ class HuggingFaceSource:
             raise OptionError("--separator: metadata.csv is separated by commas")
         found = find_photos(root)
         metadata = _metadata_files(root, found)
-        self.facts: dict[str, Any] = {"metadata": [text_of(path) for path in metadata]}
+        self.facts: dict[str, Any] = {"metadata": ", ".join(map(text_of, metadata)) or "none"}
         self._folder: FolderSource | None = None
         self._tables: list[tuple[Table, Cells]] = []
         self._photos = found.photos
@@ -50,6 +51,7 @@ class HuggingFaceSource:
             self._tables = [self._opened(path) for path in metadata]
             self.taxonomy = taxonomy_of_tables(self._tables)
             self.ignored_files = found.ignored - len(metadata)
+            self.facts["encoding"] = ", ".join(sorted({table.encoding for table, _ in self._tables}))
         else:
             self._folder = self._class_folders(found)
             self.taxonomy, self.ignored_files = self._folder.taxonomy, self._folder.ignored_files
@@ -67,7 +69,7 @@ class HuggingFaceSource:
                 yield self._with_split(product) if isinstance(product, ProductRecord) else product
         for photo in self._photos:
             if (name := text_of(photo)) not in named:
-                detail = f"no sound row of {' or '.join(self.facts['metadata'])} names this photo"
+                detail = f"no sound row of {self.facts['metadata']} names this photo"
                 yield BadRow(name, "metadata_missing", detail, name)
 
     def _opened(self, metadata: PurePosixPath) -> tuple[Table, Cells]:
@@ -77,7 +79,7 @@ class HuggingFaceSource:
         usual = tuple(column for column in _COLUMNS if column in table.columns) or _COLUMNS[:1]
         options = replace(self._options, image=self._options.image or usual)
         need(table, options.columns, path)
-        return table, Cells(options, self.path, text_of(metadata), metadata.parent)
+        return table, Cells(options, self.path, text_of(metadata), metadata.parent, class_names(path))
 
     def _with_split(self, product: ProductRecord) -> ProductRecord:
         top = PurePosixPath(product.photos[0].name).parts[0].lower()

@@ -42,7 +42,7 @@ class ImaterialistSource:
         self._has_annotations = _has_member(json, "annotations")
         self._endings, self._twice, self.ignored_files = _photo_files(images)
         self.taxonomy = Taxonomy([])
-        self.facts: dict[str, Any] = {"photo_files": len(self._endings)}
+        self.facts: dict[str, Any] = {"encoding": open_text(json).encoding, "photo_files": len(self._endings)}
 
     def rows(self) -> Iterator[ProductRecord | BadRow]:
         """Go through the images in order, then through the annotations of none; `facts` tells the counts afterwards."""

@@ -36,7 +36,7 @@ class ShopeeSource:
         is_test = set(self._table.columns) == _TEST_COLUMNS
         need(self._table, sorted(_TEST_COLUMNS | (set() if is_test else {_GROUP})), csv)
         options = TableOptions(id="posting_id", image=("image",), title="title", group=None if is_test else _GROUP)
-        self._cells = Cells(options, images, csv.name, PurePosixPath())
+        self._cells = Cells(options, images, csv.name, PurePosixPath(), {})
         self.taxonomy = Taxonomy([])
         self.facts: dict[str, Any] = {"encoding": self._table.encoding, "groups": "none" if is_test else _GROUP}
 

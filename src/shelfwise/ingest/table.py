@@ -11,6 +11,7 @@ from shelfwise.errors import OptionError, SourceError
 from shelfwise.formats.open_table import need, open_table
 from shelfwise.formats.rows import BadRow, Table, TableRow
 from shelfwise.ingest.cells import CellError, Cells
+from shelfwise.ingest.class_names import class_names
 from shelfwise.ingest.records import ProductRecord
 from shelfwise.ingest.tree import taxonomy_of_names
 from shelfwise.options import TableOptions
@@ -21,7 +22,8 @@ class TableSource:
     """A table of products.
 
     images: the folder that the paths of photos start from; default: the table's. A category may have products of its own
-    beside categories below it. Without a column of photos, titles alone are a catalog.
+    beside categories below it. Without a column of photos, titles alone are a catalog. Numbers that a Parquet file of
+    Hugging Face's `datasets` names are read as their names.
     Raises SourceError for a column that does not exist and for a table that is broken or has no rows.
     """
 
@@ -35,7 +37,7 @@ class TableSource:
         self.path = path
         self._table = open_table(path, encoding=options.encoding, separator=options.separator)
         need(self._table, options.columns, path)
-        self._cells = Cells(options, images or path.parent, path.name, PurePosixPath())
+        self._cells = Cells(options, images or path.parent, path.name, PurePosixPath(), class_names(path))
         self.taxonomy = taxonomy_of_tables([(self._table, self._cells)])
         self.facts: dict[str, Any] = {"encoding": self._table.encoding}
 

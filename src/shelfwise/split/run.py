@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from shelfwise.catalog import Catalog, changing
 from shelfwise.engines import available_cores, map_ordered
 from shelfwise.errors import OptionError
 from shelfwise.index.look_alikes import look_alikes, thumbnail
+from shelfwise.options import SplitOptions
 from shelfwise.progress import SILENT, Advance, Progress
 from shelfwise.split.assign import Plan, Rows, assign
 from shelfwise.split.bonds import Bonds, incidence
@@ -26,55 +26,6 @@ from shelfwise.taxonomy import Taxonomy
 _NONE = "none"
 _NAMED_CATEGORIES = 10
 _PHOTOS_AT_ONCE = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class SplitOptions:
-    """Options of split.
-
-    Parameters
-    ----------
-    shares:
-        Splits and their shares, NAME=SHARE joined by commas; the shares add up to 1.
-    folds:
-        Make this many equal splits fold-1, fold-2, ... instead; 0 makes none.
-    seed:
-        Another seed gives another split.
-    stratify:
-        Exact shares within every category; otherwise by hash alone, so that shares are met by chance.
-    again:
-        Decide anew for products that have a split; otherwise they keep it.
-    look_alikes:
-        Keep products together whose photos look alike; the same photo, byte for byte, always does.
-    """
-
-    shares: str = "train=0.8,val=0.1,test=0.1"
-    folds: int = 0
-    seed: int = 0
-    stratify: bool = False
-    again: bool = False
-    look_alikes: bool = True
-
-    def __post_init__(self) -> None:
-        if self.folds < 0 or self.folds == 1:
-            raise OptionError(f"--folds {self.folds}: at least 2, or 0 for none")
-        self.shares_by_name()
-
-    def shares_by_name(self) -> dict[str, float]:
-        """Return the share of each split, in order."""
-        if self.folds:
-            return {f"fold-{number}": 1 / self.folds for number in range(1, self.folds + 1)}
-        shares: dict[str, float] = {}
-        for part in self.shares.split(","):
-            found = re.fullmatch(r"\s*([A-Za-z0-9_-]+)\s*=\s*(\d*\.?\d+)\s*", part)
-            if not found or found[1] in shares or found[1] == "none" or not float(found[2]) > 0:
-                raise OptionError(
-                    f"--shares: {part.strip()!r} cannot be used: give each split once, NAME=SHARE, e.g. train=0.8,test=0.2"
-                )
-            shares[found[1]] = float(found[2])
-        if abs(sum(shares.values()) - 1) > 1e-6:
-            raise OptionError(f"--shares {self.shares}: they add up to {sum(shares.values()):g}, not to 1")
-        return shares
 
 
 @dataclass(frozen=True, slots=True)
