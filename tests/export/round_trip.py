@@ -21,8 +21,8 @@ from shelfwise.ingest.tree import category_id, taxonomy_of_names
 from shelfwise.options import ExportOptions, TableOptions
 from shelfwise.taxonomy import Taxonomy
 
-# What a round trip need not keep: where a photo lay, which importer brought it, and what is computed from those.
-_NOT_COMPARED = {"uri", "offset", "source", "fingerprint", "quality", "bytes"}
+# What a round trip need not keep: where a photo lay (and what is said of that), which importer brought it, and what is computed from those.
+_NOT_COMPARED = {"uri", "offset", "detail", "source", "fingerprint", "quality", "bytes"}
 
 
 @dataclass

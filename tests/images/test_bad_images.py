@@ -18,7 +18,7 @@ import trapped_worker
 from drawn_files import chunk, drawn, encoded, encodings, exif, image, jpeg, png, text_bomb
 from shelfwise.engines.decoders import Decoders
 from shelfwise.errors import ImageError
-from shelfwise.images.decode import NOTES, REFUSALS, SERVER_LIMITS, Limits, Picture, decode
+from shelfwise.images.decode import IMPORT_LIMITS, NOTES, REFUSALS, SERVER_LIMITS, Limits, Picture, decode
 
 PNG, JPEG = encodings()["png"], encodings()["jpeg"]
 NO_MARKS = encoded(image(), "JPEG")
@@ -172,8 +172,9 @@ WORKER = {
 def test_a_decoder_over_time_over_memory_or_dead_is_replaced() -> None:
     with Decoders(1, command=trapped_worker.COMMAND) as decoders:
         for trap, code, words in WORKER.values():
+            limits = Limits(10**6, 10**6, seconds=0.5) if trap == "sleep" else IMPORT_LIMITS
             with pytest.raises(ImageError) as caught:
-                decoders.examine(JPEG + b"TRAP:" + trap.encode(), Limits(10**6, 10**6, seconds=0.5))
+                decoders.examine(JPEG + b"TRAP:" + trap.encode(), limits)
             assert (caught.value.code, caught.value.detail) == (code, words)
             assert decoders.examine(JPEG).width == 96
 

@@ -85,6 +85,7 @@ def test_the_tree_of_the_original_has_its_5270_leaves(tmp_path: Path) -> None:
         (["10,A,B,C", "10,A,B,D"], "the category 10 is there a second time"),
         (["x10,A,B,C"], "the id is no whole number"),
         (["010,A,B,C"], "the id is no whole number"),
+        (["9" * 5000 + ",A,B,C"], "the id is no whole number"),
         (["10,A,,C"], "a level has no name"),
         (["10,A,B"], "line 2"),
     ],
@@ -169,6 +170,8 @@ def test_only_listed_categories_are_taken(tmp_path: Path, names: Path) -> None:
         CdiscountSource(path, names, categories_file=table(tmp_path / "wrong.txt", "20", "22"))
     with pytest.raises(SourceError, match="lists no category"):
         CdiscountSource(path, names, categories_file=table(tmp_path / "empty.txt", ""))
+    with pytest.raises(OptionError, match="needs --categories"):
+        CdiscountSource(path, categories_file=table(tmp_path / "wanted.txt", "20"))
     with pytest.raises(OptionError, match="--sample-products 0"):
         CdiscountSource(path, names, sample_products=0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,11 @@ from drawn_shop import tiny, write
 from drawn_source import GivenSource, record
 from shelfwise.catalog import Catalog, undo
 from shelfwise.catalog.conflicts import label_conflicts
-from shelfwise.errors import CatalogBusyError, DiskFullError, ImageError, OptionError, SourceError
+from shelfwise.errors import CatalogBusyError, CatalogError, DiskFullError, ImageError, OptionError, SourceError
 from shelfwise.formats.rows import BadRow
 from shelfwise.ingest import ingest
 from shelfwise.ingest.quarantine import quarantined, retry
-from shelfwise.ingest.records import Damage, FilePart, PhotoSource
+from shelfwise.ingest.records import Damage, FilePart, PhotoSource, ProductRecord
 from shelfwise.options import IngestOptions
 
 BAD = BadRow("line 7", "row_columns", "5 fields, the header has 4", "a,b,c,d,e", "p7")
@@ -232,3 +233,14 @@ def test_a_second_import_at_the_same_time_is_told_who_is_first(to: Path):
     with changing(to, "ingest table big.csv"), pytest.raises(CatalogBusyError) as told:
         ingest(GivenSource(record("1")), to)
     assert "is being changed by ingest table big.csv (process " in str(told.value)
+
+
+def test_a_path_that_leads_out_is_never_opened_not_even_to_try_again(to: Path, tmp_path: Path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    outside = ImageError("path_outside", f"{fifo} leads to a place outside")
+    source = GivenSource(ProductRecord(product_id="1", photos=(PhotoSource(str(fifo), outside),)), record("2", tiny(2)))
+    ingest(source, to)  # opening the FIFO would wait for ever
+    assert retry(to).still == {"path_outside": 1}
+    with pytest.raises(CatalogError, match=r"the photo 1#0 was never read"):
+        Catalog(to).image_bytes([0])

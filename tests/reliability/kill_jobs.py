@@ -98,9 +98,33 @@ def embed(catalog: str) -> None:
 
 
 def cli(*arguments: str) -> None:
+    """Run `shelfwise` with a commit every BATCH products."""
+    import shelfwise.ingest.writer as writer
     from shelfwise.cli.main import main
 
+    writer._PRODUCTS_PER_COMMIT = BATCH
     main(list(arguments))
+
+
+def unasked(*arguments: str) -> None:
+    """Run `shelfwise` as if nobody asked beforehand whether there is room."""
+    import shelfwise.ingest.writer as writer
+
+    writer._OVERHEAD = 0
+    cli(*arguments)
+
+
+def mount(folder: str, options: str) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+
+
+def unmount(folder: str) -> None:
+    subprocess.run(["umount", folder], check=True)
+
+
+def look(catalog: str) -> None:
+    """Print what a catalog says and what should not lie there."""
+    print(json.dumps([logical_digest(Path(catalog)), untidy(Path(catalog))]))
 
 
 def add(catalog: str, name: str, count: str) -> None:
@@ -127,17 +151,15 @@ def hold(catalog: str, seconds: str) -> None:
 
 def in_place(job: str, *arguments: str) -> None:
     """Do a job as if no file were replaced in one step: the broken variant of a control."""
-    import shelfwise.catalog.change as change
-    import shelfwise.catalog.checksums as checksums
-    import shelfwise.catalog.description as description
+    import shelfwise.files as files
 
-    def write_json(path: Path, value: Any) -> None:
+    def write_bytes(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", buffering=1) as file:
-            json.dump(value, file, indent=2)
+        with path.open("wb", buffering=0) as file:
+            for start in range(0, len(data), 100):
+                file.write(data[start : start + 100])
 
-    change.write_json = change.write_sealed_json = description.write_sealed_json = write_json  # type: ignore[attr-defined]
-    checksums.write_sealed_json = write_json  # type: ignore[attr-defined]
+    files.write_bytes = write_bytes
     JOBS[job](*arguments)
 
 
@@ -162,7 +184,7 @@ def without_lock(job: str, *arguments: str) -> None:
 
 
 JOBS: dict[str, Callable[..., None]] = {
-    job.__name__: job for job in (ingest, undo, touch, vectors, embed, cli, add, hold, in_place, without_sync, without_lock)
+    job.__name__: job for job in (ingest, undo, touch, vectors, embed, cli, unasked, mount, unmount, look, add, hold, in_place, without_sync, without_lock)
 }
 
 
@@ -187,7 +209,6 @@ class Order:
     fail_once: bool = False
     error: int = 0
     kill_after_s: float | None = None
-    descriptors: int | None = None
 
     def decide(self, call: Call, number: int) -> int | None:
         if number == self.kill_at:
@@ -212,10 +233,6 @@ def serve() -> None:
             said = os.open(order.said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(said, 1)
             os.dup2(said, 2)
-            if order.descriptors:
-                import resource
-
-                resource.setrlimit(resource.RLIMIT_NOFILE, (order.descriptors, order.descriptors))
             JOBS[order.job](*order.arguments)
 
         started = time.monotonic()
@@ -253,13 +270,13 @@ class Done:
 
 
 class Jobs:
-    """The client's end of a process that forks; to be used with `with`."""
+    """The client's end of a process that forks; to be used with `with`. inside: what it is started by."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, inside: tuple[str, ...] = ()) -> None:
         self._said = folder / f"said-{random.randrange(2**32):08x}.txt"
         here = str(Path(__file__).resolve())
         self._server = subprocess.Popen(
-            [sys.executable, here, "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*inside, sys.executable, here, "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def __enter__(self) -> Self:

@@ -179,7 +179,8 @@ def _remove(path: Path) -> None:
 def _existing(path: Path) -> Description | None:
     """Read what is there; None for nothing, or for a first import that was killed."""
     if not (path / description.FILE).exists():
-        if path.exists() and not (path.is_dir() and all(_is_ours(entry.name) for entry in path.iterdir())):
+        ours = path.is_dir() and all(_is_ours(entry.name) for entry in path.iterdir())
+        if path.exists() and not ours and not (path / description.PENDING).exists():
             raise CatalogError(f"{path} exists and is no catalog: choose another name, or remove it first")
         return None
     return read_description(path)

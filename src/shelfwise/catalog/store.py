@@ -81,19 +81,21 @@ class Catalog:
     def image_bytes(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> list[bytes]:
         """Read the pictures of rows of the image table, from where they are stored.
 
-        Raises CatalogError where a picture that was left in its file is not there any more.
+        Raises CatalogError for a row that has none, and where one that was left in its file is not there any more.
         """
-        taken = self._take("images", [int(row) for row in rows], ["bytes", "uri", "offset", "length"])
+        taken = self._take("images", [int(row) for row in rows], ["image_id", "bytes", "uri", "offset", "length"])
         return [self._picture(row) for row in taken.to_pylist()]
 
     def _picture(self, row: dict[str, Any]) -> bytes:
         if row["bytes"] is not None:
             return bytes(row["bytes"])
+        if row["length"] is None:  # never read: its place is only what a source called it
+            raise CatalogError(f"{self.path}: the photo {row['image_id']} was never read, so there is no picture of it")
         try:
             with Path(row["uri"]).open("rb") as file:
                 file.seek(row["offset"])
                 return file.read(row["length"])
-        except (OSError, TypeError) as error:
+        except OSError as error:
             raise CatalogError(f"{self.path}: the photo at {row['uri']} cannot be read any more: {error}") from None
 
     def embedded_pictures(self, key: str) -> pa.ChunkedArray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from itertools import chain, repeat
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -22,36 +21,36 @@ def write_imaterialist(selection: Selection, folder: Path, summary: ExportSummar
     A product is its first photo; one whose photos were never obtained is listed all the same, as in the original. Ids that
     no file can be called by are replaced by the place in the catalog, counted from 1, which product_ids.csv tells.
     """
-    (folder / "images").mkdir()
+    images, to = folder / "images", Path(summary.to)
+    images.mkdir()
     ids = selection.ids.to_pylist()
     keeps_ids = all(file_stem(product_id) == product_id for product_id in ids)
     are_integers = not keeps_ids or all_int64(ids)
     if not keeps_ids:
         write_numbers(selection, folder)
+
+    def listed(split: str | None) -> Iterator[tuple[int | str, tuple[str, ...]]]:
+        for product in _with_place(selection.products_of(split), summary):
+            image_id = product.product_id if keeps_ids else str(product.place + 1)
+            for photo in product.photos[:1]:
+                write_new(images, image_id, EXTENSIONS[photo.format], photo.data)
+            summary.wrote(len(product.photos[:1]))
+            summary.note("product ids that became numbers", not keeps_ids)
+            yield int(image_id) if are_integers else image_id, product.attributes
+
     for split in selection.splits:
-        path = folder / f"{'products' if split is None else file_stem(split)}.json"
-        with path.open("x", encoding="utf-8") as file, TemporaryFile("w+", encoding="utf-8", dir=folder) as labels:
-            file.write('{"images": [')
-            separators = chain([""], repeat(","))
-            for product in _listed(selection, split, summary):
-                known = product.product_id if keeps_ids else str(product.place + 1)
-                _write_photo(product, known, folder / "images", summary)
-                summary.note("product ids that became numbers", not keeps_ids)
-                image_id = int(known) if are_integers else known
-                _write_element(file, next(separators), {"image_id": image_id, "url": ""})
-                if product.attributes:
-                    separator = "," if labels.tell() else ""
-                    _write_element(labels, separator, {"image_id": image_id, "label_id": [*product.attributes]})
-            _append_annotations(file, labels)
-        to = Path(summary.to)
-        command = ["ingest", "imaterialist", str(to / path.name), "--images", str(to / "images")]
+        name = f"{'products' if split is None else file_stem(split)}.json"
+        if not _write_json(folder / name, listed(split)):
+            (folder / name).unlink()
+            continue
+        command = ["ingest", "imaterialist", str(to / name), "--images", str(to / images.name)]
         command += ["--split", split] if split is not None else []
         summary.ingest.append([*command, "--to", f"{to.name}.catalog"])
 
 
-def _listed(selection: Selection, split: str | None, summary: ExportSummary) -> Iterator[Product]:
-    """Go through the products of a split that have a photo or a dead link, and count what has no place."""
-    for product in selection.products_of(split):
+def _with_place(products: Iterator[Product], summary: ExportSummary) -> Iterator[Product]:
+    """Go through the products that have a photo or a dead link, and count what has no place."""
+    for product in products:
         if product.photos or product.missing:
             summary.leave_out("missing photos", product.missing - (not product.photos))
             yield product
@@ -59,22 +58,29 @@ def _listed(selection: Selection, split: str | None, summary: ExportSummary) -> 
             summary.leave_out("products without photos")
 
 
-def _write_photo(product: Product, name: str, folder: Path, summary: ExportSummary) -> None:
-    for photo in product.photos[:1]:
-        write_new(folder, name, EXTENSIONS[photo.format], photo.data)
-    summary.wrote(len(product.photos[:1]))
-
-
-def _write_element(file: IO[str], separator: str, element: dict[str, Any]) -> None:
-    file.write(f"{separator}\n{json.dumps(element, ensure_ascii=False)}")
-
-
-def _append_annotations(file: IO[str], labels: IO[str]) -> None:
-    """End the file with the annotations; the file of a test has none."""
-    file.write("\n]")
-    if labels.tell():
-        labels.seek(0)
-        file.write(', "annotations": [')
-        shutil.copyfileobj(labels, file)
+def _write_json(path: Path, images: Iterator[tuple[int | str, tuple[str, ...]]]) -> int:
+    """Write images of id and labels, and return their number; a file without labels has no annotations, as that of a test."""
+    count = 0
+    with (
+        path.open("x", encoding="utf-8") as file,
+        TemporaryFile("w+", encoding="utf-8", dir=path.parent) as annotations,
+    ):
+        file.write('{"images": [')
+        for image_id, labels in images:
+            _write_element(file, {"image_id": image_id, "url": ""}, is_first=not count)
+            count += 1
+            if labels:
+                element = {"image_id": image_id, "label_id": [*labels]}
+                _write_element(annotations, element, is_first=not annotations.tell())
         file.write("\n]")
-    file.write("}\n")
+        if annotations.tell():
+            annotations.seek(0)
+            file.write(', "annotations": [')
+            shutil.copyfileobj(annotations, file)
+            file.write("\n]")
+        file.write("}\n")
+    return count
+
+
+def _write_element(file: IO[str], element: dict[str, Any], *, is_first: bool) -> None:
+    file.write(("" if is_first else ",") + f"\n{json.dumps(element, ensure_ascii=False)}")

@@ -11,6 +11,8 @@ from shelfwise.export.summary import ExportSummary
 
 # Source: train.csv of the Shopee Price Match Guarantee challenge.
 _COLUMNS = ("posting_id", "image", "image_phash", "title", "label_group")
+# How a cell begins that spreadsheets run. Source: OWASP, CSV Injection.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write_shopee(selection: Selection, folder: Path, summary: ExportSummary) -> None:
@@ -32,12 +34,11 @@ def write_shopee(selection: Selection, folder: Path, summary: ExportSummary) -> 
             summary.note("cells that a spreadsheet would run", sum(text.startswith(_FORMULA) for text in texts))
             phash = f"{photo.perceptual_hash:016x}"
             writer.writerow([texts[0], _write_once(photo, images), phash, *texts[1:]])
+    if not summary.products:
+        return
     to = Path(summary.to)
     command = ["ingest", "shopee", str(to / "train.csv"), "--images", str(to / images.name)]
     summary.ingest.append([*command, "--to", f"{to.name}.catalog"])
-
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def _write_once(photo: Photo, images: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from shelfwise.taxonomy import Node, Taxonomy
 
 LEVEL_NAMES = ("level1", "level2", "level3")
 _LEVELS = tuple(f"category_{name}" for name in LEVEL_NAMES)
+_WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")  # as a 64-bit number is written
 
 _Ids = NDArray[np.int64]
 _Hashes = NDArray[np.uint64]
@@ -64,6 +66,7 @@ class CdiscountSource:
         self._stamp = Stamp.of(path)
         self.taxonomy = _tree(categories) if categories else Taxonomy([])
         self._known = {int(leaf): leaf for leaf in self.taxonomy.leaves}
+        self._leaves = np.array(sorted(self._known), dtype=np.int64)
         self._wanted = self._listed(categories_file) if categories_file else None
         self._filtered = any(asked is not None for asked in (sample_products, limit_per_category, categories_file))
         self.facts: dict[str, Any] = {"left_out": 0} if self._filtered else {}
@@ -79,7 +82,7 @@ class CdiscountSource:
                     continue
                 asked = self._asked(part.columns)
                 if taken is not None:
-                    asked &= np.isin(hashed(part.columns.id), taken)
+                    asked &= _among(hashed(part.columns.id), taken)
                 asked |= ~self._fitting(part.columns)
                 left_out += len(asked) - int(asked.sum())
                 yield from self._records(part, asked)
@@ -124,11 +127,11 @@ class CdiscountSource:
 
     def _fitting(self, columns: Columns) -> _Mask:
         """Tell which products have a category of the tree, or none at all."""
-        return np.isin(columns.category, list(self._known)) | ~columns.labeled
+        return _among(columns.category, self._leaves) | ~columns.labeled
 
     def _asked(self, columns: Columns) -> _Mask:
         fits = self._fitting(columns)
-        return fits if self._wanted is None else fits & columns.labeled & np.isin(columns.category, self._wanted)
+        return fits if self._wanted is None else fits & columns.labeled & _among(columns.category, self._wanted)
 
     def _drawn(self) -> _Hashes:
         """Draw the products that limit and sample take, as hashes of ids; memory grows with what they take, not the file."""
@@ -156,8 +159,10 @@ class CdiscountSource:
         kept = np.sort(order[rank < self._limit])
         return hashes[kept], categories[kept]
 
-    def _listed(self, file: Path) -> list[int]:
+    def _listed(self, file: Path) -> _Ids:
         """Read which categories are wanted."""
+        if not self._known:
+            raise OptionError(f"--categories-file {file} needs --categories: without them no product has a category")
         Stamp.of(file)
         try:
             lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
@@ -172,7 +177,7 @@ class CdiscountSource:
                 near = difflib.get_close_matches(line, self.taxonomy.leaves, 1, 0)
                 meant = f": {near[0]} ({' / '.join(self.taxonomy.names(near[0]))}) is nearest" if near else ""
                 raise SourceError(f"{file}, line {number}: there is no category {line!r}{meant}")
-        return [int(line) for line in wanted]
+        return np.array(sorted(map(int, wanted)), dtype=np.int64)
 
 
 def _tree(path: Path) -> Taxonomy:
@@ -183,7 +188,7 @@ def _tree(path: Path) -> Taxonomy:
         if isinstance(row, BadRow):
             raise SourceError(f"{path}, {row.where}: {row.detail}")
         leaf, names = row.values["category_id"], [row.values[level] for level in _LEVELS]
-        if not leaf.isascii() or not leaf.isdigit() or str(int(leaf)) != leaf or not all(map(str.strip, names)):
+        if not _WHOLE_NUMBER.fullmatch(leaf) or not all(map(str.strip, names)):
             raise SourceError(f"{path}, {row.where}: the id is no whole number, or a level has no name: {row.text!r}")
         if leaf in nodes:
             raise SourceError(f"{path}, {row.where}: the category {leaf} is there a second time")
@@ -192,6 +197,14 @@ def _tree(path: Path) -> Taxonomy:
         nodes.setdefault(above[1], Node(above[1], names[1], above[0]))
         nodes[leaf] = Node(leaf, names[2], above[1])
     return Taxonomy(nodes.values(), LEVEL_NAMES)
+
+
+def _among(values: NDArray[Any], ordered: NDArray[Any]) -> _Mask:
+    """Tell which values are among some in ascending order."""
+    if not len(ordered):
+        return np.full(len(values), False)
+    place = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    return np.asarray(ordered[place] == values)
 
 
 def hashed(ids: _Ids) -> _Hashes:

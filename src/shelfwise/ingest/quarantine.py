@@ -92,6 +92,8 @@ def _images(catalog: Catalog, statuses: tuple[str, ...]) -> pa.Table:
 
 def _again(catalog: Catalog, image: dict[str, Any], decoders: Decoders) -> dict[str, Any]:
     may_be_missing = image["status"] == "missing"
+    if image["offset"] is None and image["sha256"] is None:  # there is nothing to read: a path that leads out, a URL
+        return {"status": image["status"], "reason": image["reason"]}
     stored = catalog.image_bytes([image["row"]])[0] if image["sha256"] else None
     try:
         content: bytes | ImageError = _read(image)

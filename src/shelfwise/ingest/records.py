@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any, Protocol
 
@@ -12,6 +13,9 @@ from shelfwise.errors import ImageError
 from shelfwise.files import text_of
 from shelfwise.formats.rows import BadRow
 from shelfwise.taxonomy import Taxonomy
+
+
+_real = lru_cache(maxsize=16)(os.path.realpath)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class PhotoSource:
     def below(cls, root: Path, photo: PurePath, *, may_be_missing: bool = False) -> PhotoSource:
         """Name the file `photo` below `root`; one that leads out of it, by dots or links, is not to be read."""
         name = text_of(photo)
-        if "\0" in name or not Path(os.path.realpath(root / photo)).is_relative_to(os.path.realpath(root)):
+        if "\0" in name or not Path(os.path.realpath(root / photo)).is_relative_to(_real(root)):
             return cls(name, ImageError("path_outside", f"{name} leads to a place outside {root}"))
         return cls(name, root / photo, may_be_missing)
 

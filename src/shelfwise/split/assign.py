@@ -102,7 +102,7 @@ def _fill_categories(rows: Rows, unit: NDArray[np.int64], keys: list[int], plan:
     """
     sizes = np.bincount(unit, minlength=len(keys)).tolist()
     categories: list[Counter[str]] = [Counter() for _ in keys]
-    have: list[Counter[str]] = [Counter() for _ in keys]
+    have: dict[int, Counter[str]] = defaultdict(Counter)
     for number, category, split in zip(unit.tolist(), rows.categories, rows.splits, strict=True):
         categories[number][category or ""] += 1
         if number in chosen:
@@ -111,11 +111,14 @@ def _fill_categories(rows: Rows, unit: NDArray[np.int64], keys: list[int], plan:
     for number, count in enumerate(categories):
         members[min(count, key=lambda category: (-count[category], category))].append(number)
     for category, numbers in members.items():
-        kept = sum((have[number] for number in numbers), Counter[str]())
+        kept: Counter[str] = Counter()
+        for number in numbers:
+            kept.update(have.get(number, ()))
         elsewhere = sum(n for split, n in kept.items() if split not in plan.shares)
         lacking = _quotas(sum(sizes[number] for number in numbers) - elsewhere, category, plan)
         lacking.subtract(kept)
-        for number in sorted(set(numbers) - chosen.keys(), key=lambda number: (-sizes[number], keys[number])):
+        open_units = [number for number in numbers if number not in chosen]
+        for number in sorted(open_units, key=lambda number: (-sizes[number], keys[number])):
             chosen[number] = max(plan.shares, key=lambda split: lacking[split])
             lacking[chosen[number]] -= sizes[number]
 
