@@ -82,6 +82,7 @@ def accepted() -> dict[str, tuple[bytes, list[str]]]:
     }
 
 
+@pytest.mark.slow
 def test_bombs_cost_neither_memory_nor_time(tmp_path: Path) -> None:
     start = time.monotonic()
     files = refused() | {name: data for name, (data, _) in accepted().items()}

@@ -187,7 +187,13 @@ def _existing(path: Path) -> Description | None:
 
 
 def _is_ours(name: str) -> bool:
-    whole = name in (".locks", "checksums", "history", description.PENDING, *(f"{table}.lance" for table in schema.TABLES))
+    whole = name in (
+        ".locks",
+        "checksums",
+        "history",
+        description.PENDING,
+        *(f"{table}.lance" for table in schema.TABLES),
+    )
     return whole or (name.startswith((f".{description.FILE}.", f".{description.PENDING}.")) and name.endswith(".part"))
 
 

@@ -42,9 +42,11 @@ _NOT_IN = {
         "missing photos",
     ),
 }  # fmt: skip
-# Formats in which a category is there because a product has it, and those that name a category by its names.
+# Formats in which a category is there because a product has it, those that tell a category by its names, and those among
+# them that do not tell what the levels are called.
 _BY_PRODUCTS = ("folder", "csv", "parquet")
 _BY_NAMES = (*_BY_PRODUCTS, "cdiscount")
+_NAMELESS_LEVELS = ("folder", "cdiscount")
 
 
 def export(
@@ -66,6 +68,8 @@ def export(
         _refuse_nameless(selection.catalog.taxonomy)
     if options.format in _BY_PRODUCTS:
         summary.leave_out("categories without products", _unused(selection))
+    if options.format in _NAMELESS_LEVELS:
+        summary.leave_out("level names", _own_level_names(selection.catalog.taxonomy))
     with room_for(to, selection.size_bytes), new_folder(to) as folder:
         with progress.task(f"export {options.format} {to.name}", len(selection)) as advance:
             selection.advance = advance
@@ -77,6 +81,11 @@ def export(
 def _refuse_nameless(taxonomy: Taxonomy) -> None:
     if nameless := [node.id for node in taxonomy.nodes.values() if not node.name.strip()]:
         raise CatalogError(f"the category {nameless[0]!r} has no name: formats that name categories cannot hold it")
+
+
+def _own_level_names(taxonomy: Taxonomy) -> int:
+    """Count the levels that are called otherwise than level1, level2 and so on."""
+    return sum(name != f"level{level}" for level, name in enumerate(taxonomy.level_names, 1))
 
 
 def _unused(selection: Selection) -> int:
