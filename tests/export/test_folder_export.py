@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import filecmp
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from round_trip import assert_equal, digests, exported, images, make, pictures, 
 
 from drawn_files import encodings
 from drawn_shop import lay_out, tiny, write
+from shelfwise.catalog import Catalog
 from shelfwise.errors import CatalogError
 from shelfwise.export import folder
 from shelfwise.export.names import category_folders
@@ -150,11 +150,19 @@ def test_a_category_called_train_is_not_read_back_as_a_split(tmp_path: Path):
     assert exported(catalog, "folder")[0].ingest == []
 
 
-def test_some_splits_alone_can_be_exported(drawn_catalog: Path, tmp_path: Path):
-    shutil.copytree(drawn_catalog, tmp_path / "shop.catalog")
-    summary, out = exported(tmp_path / "shop.catalog", "folder", split="train+test")
-    assert summary.products == summary.files == 96 + 48
+def test_some_splits_alone_come_as_the_folders_they_were(tmp_path: Path):
+    catalog = tmp_path / "one.catalog"
+    ingest_folder(laid_out(tmp_path / "photos", "train/", "val/", "test/"), catalog)
+    summary, out = exported(catalog, "folder", split="train+test")
     assert {path.split("/")[0] for path in files(out)} == {"train", "test"}
+    assert summary.products == summary.files == 2 * len(Catalog(catalog).products()) // 3
+
+
+def test_own_names_of_levels_are_counted_as_left_out(tmp_path: Path):
+    filed = product("1", tiny(1), category=("a", "b"))
+    catalog = make(tmp_path / "one.catalog", filed, tree=[("a", "b")], level_names=("top", "level2"))
+    for kind, left_out in (("folder", {"level names": 1}), ("cdiscount", {"level names": 1}), ("csv", {})):
+        assert exported(catalog, kind, kind)[0].left_out == left_out
 
 
 def test_sibling_folders_stay_apart_whatever_the_names():

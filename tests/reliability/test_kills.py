@@ -256,3 +256,82 @@ def test_what_is_published_would_survive_a_power_cut(
 def test_the_order_check_catches_a_job_that_syncs_nothing(stages: dict[str, Stage], pool: SimpleQueue[Jobs], place: Path):
     count, wrong = unsafe(calls_of(pool, stages["ingest"], place, ("without_sync",)), place / "whole.catalog")
     assert len(wrong) >= 2 * count
+
+
+@pytest.fixture(scope="module")
+def embedded(place: Path, pool: SimpleQueue[Jobs], stages: dict[str, Stage]) -> Stage:
+    """The smallest real network over the photos of the first stage."""
+    template, jobs = stages["ingest"].arguments[0], pool.get()
+    bare = place / "bare.catalog"
+    assert jobs.run("ingest", template, bare, place / "decoded").code == 0
+    whole = copied(bare, place / "network.catalog")
+    done = jobs.run("embed", whole)
+    pool.put(jobs)
+    assert done.code == 0, done.said
+    return Stage("embed", "embed", (), bare, logical_digest(bare), logical_digest(whole))
+
+
+def kept_rows(stage: Stage, catalog: Path) -> int:
+    """Count what is put away for good: products, or vectors."""
+    if stage.job == "ingest":
+        try:
+            return len(Catalog(catalog).products(["product_id"]))
+        except CatalogError:
+            return acknowledged(catalog)
+    return len(Catalog(catalog).embedded_pictures("lite0-96-fp32"))
+
+
+def killed_at_random(jobs: Jobs, stage: Stage, seed: int, folder: Path) -> tuple[int, list[str]]:
+    """Kill a job up to five times at any moment, then let it end; returns the number of kills and what was wrong."""
+    moment = random.Random(seed)
+    catalog, decoded = copied(stage.template, folder / "x.catalog"), folder / "decoded"
+    decoded.unlink(missing_ok=True)
+    seconds = stage.run(jobs, copied(stage.template, folder / "timed.catalog"), folder / "timed").seconds
+    decoded.unlink(missing_ok=True)
+    kills, kept, wrong = 0, 0, []
+    for _ in range(5):
+        done = stage.run(jobs, catalog, decoded, kill_after_s=moment.uniform(0, seconds))
+        if done.code != -signal.SIGKILL:
+            wrong += [] if done.code == 0 else [f"it ends with {done.code}: {done.said}"]
+            break
+        kills += 1
+        wrong += wrong_for_readers(stage, catalog)
+        now = kept_rows(stage, catalog)
+        wrong += [f"{kept} rows were kept, {now} are left"] if now < kept else []
+        kept = now
+    return kills, [f"{stage.name}, seed {seed}: {what}" for what in wrong + wrong_after_resuming(jobs, stage, catalog, decoded)]
+
+
+@pytest.mark.parametrize("name", ["ingest", "embed"])
+def test_killed_at_any_moment_up_to_five_times_a_job_ends_as_if_nothing_had_happened(
+    stages: dict[str, Stage], embedded: Stage, pool: SimpleQueue[Jobs], place: Path, name: str
+):
+    started, stage = time.monotonic(), stages.get(name, embedded)
+    kills, wrong, seed = 0, [], SEED
+    jobs = pool.get()
+    folder = place / "random"
+    folder.mkdir(exist_ok=True)
+    while kills < RANDOM_KILLS:
+        count, found = killed_at_random(jobs, stage, seed, folder)
+        kills, wrong, seed = kills + count, wrong + found, seed + 1
+    pool.put(jobs)
+    record(f"T4 kill at random: {name}", kills, len(wrong), time.monotonic() - started, SEED, "catalog.json in place")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_decoder_that_is_killed_costs_at_most_the_picture_that_it_was_decoding(stages: dict[str, Stage], tmp_path: Path):
+    photos, decoded, catalog = stages["ingest"].arguments[0], tmp_path / "decoded", tmp_path / "x.catalog"
+    command = [sys.executable, kill_jobs.__file__, "ingest", str(photos), str(catalog), str(decoded)]
+    job = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    while not decoded.exists():
+        time.sleep(0.001)
+    children = Path(f"/proc/{job.pid}/task").glob("*/children")
+    workers = [int(pid) for file in children for pid in file.read_text().split()]
+    assert len(workers) == 1
+    os.kill(workers[0], signal.SIGKILL)
+    said = job.communicate()[0]
+    assert job.returncode == 0
+    summary = json.loads(said)
+    assert summary["products"] == 50 and summary["images"] >= 49
+    assert summary["quarantined_by_reason"] in ({}, {"img_decoder_crash": 1})
+    assert untidy(catalog) == []

@@ -53,8 +53,8 @@ def _write_photos(product: Product, folder: Path) -> Iterator[str]:
 def _between_attributes(selection: Selection) -> str:
     """Choose what stands between attributes: what none of them holds."""
     free = list(_BETWEEN_ATTRIBUTES)
-    for row in selection.rows("attributes"):
-        for attribute in row["attributes"] or ():
+    for batch in selection.batches("attributes"):
+        for attribute in batch.column("attributes").flatten().unique().to_pylist():
             free = [mark for mark in free if mark not in attribute]
     if not free:
         raise CatalogError("the attributes hold every mark that could stand between them: export parquet instead")

@@ -19,7 +19,7 @@ from shelfwise.progress import Advance
 
 # Photos read at once: by number and by size.
 _PHOTOS, _BYTES = 512, 32 * 2**20
-_COLUMNS = ("product_id", "title", "description", "category", "attributes", "group", "split", "quality")
+_COLUMNS = ("product_id", "title", "description", "category", "attributes", "group", "split")
 _IMAGE_COLUMNS = ("product_id", "position", "status", "format", "length", "sha256", "perceptual_hash")
 # How counts of what products have are called in a summary.
 _NAMES = {
@@ -93,49 +93,52 @@ class Selection:
 
     def numbered_ids(self) -> Iterator[tuple[int, str]]:
         """Go through the ids, each with its product's place in the catalog."""
-        for place in np.flatnonzero(self._chosen).tolist():
-            yield place, self.ids[place].as_py()
+        places = np.flatnonzero(self._chosen)
+        yield from zip(places.tolist(), self.ids.take(pa.array(places)).to_pylist(), strict=True)
 
-    def rows(self, *columns: str) -> Iterator[dict[str, Any]]:
+    def batches(self, *columns: str) -> Iterator[pa.RecordBatch]:
         """Go through columns of the product table, without photos."""
-        for _, row in self._table_rows(columns, self._chosen):
-            yield row
+        for _, batch in self._batches(columns, self._chosen):
+            yield batch
 
-    def _table_rows(self, columns: Sequence[str], mask: NDArray[np.bool_]) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _batches(
+        self, columns: Sequence[str], mask: NDArray[np.bool_]
+    ) -> Iterator[tuple[NDArray[np.int64], pa.RecordBatch]]:
+        """Go through the rows that a mask marks, with their places."""
         start = 0
         for batch in self.catalog.batches("products", columns):
             places = np.flatnonzero(mask[start : start + batch.num_rows])
-            yield from zip((places + start).tolist(), batch.take(pa.array(places)).to_pylist(), strict=True)
+            yield places + start, batch.take(pa.array(places))
             start += batch.num_rows
 
     def _walk(self, mask: NDArray[np.bool_]) -> Iterator[Product]:
         block: list[tuple[int, dict[str, Any]]] = []
         photos = size_bytes = 0
-        for place, row in self._table_rows(_COLUMNS, mask):
-            block.append((place, row))
-            own = self._photos.of(place)
-            photos, size_bytes = photos + own.stop - own.start, size_bytes + int(self._photos.length[own].sum())
-            if photos >= _PHOTOS or size_bytes >= _BYTES or len(block) >= _PHOTOS:
-                yield from self._with_photos(block)
-                block, photos, size_bytes = [], 0, 0
+        for places, batch in self._batches(_COLUMNS, mask):
+            for place, row in zip(places.tolist(), batch.to_pylist(), strict=True):
+                block.append((place, row))
+                own = self._photos.of(place)
+                photos, size_bytes = photos + own.stop - own.start, size_bytes + int(self._photos.length[own].sum())
+                if photos >= _PHOTOS or size_bytes >= _BYTES or len(block) >= _PHOTOS:
+                    yield from self._with_photos(block)
+                    block, photos, size_bytes = [], 0, 0
         yield from self._with_photos(block)
 
     def _with_photos(self, block: list[tuple[int, dict[str, Any]]]) -> Iterator[Product]:
         read = self._photos.read([place for place, _ in block])
         for (place, row), photos in zip(block, read, strict=True):
-            attributes, own = tuple(row.pop("attributes") or ()), self._photos.of(place)
-            row.pop("quality")
-            missing = int(self._photos.missing[own].sum())
+            attributes = tuple(row.pop("attributes") or ())
+            missing = int(self._photos.missing[self._photos.of(place)].sum())
             yield Product(place=place, attributes=attributes, photos=photos, missing=missing, **row)
             self.advance(1)
 
     def _counts(self) -> Counter[str]:
         counts: Counter[str] = Counter()
-        for row in self.rows("category", "attributes", "title", "description", "group", "split", "quality"):
-            counts.update(name for column, name in _NAMES.items() if row[column] is not None)
-            counts["attributes"] += bool(row["attributes"])
-            if row["category"] is not None:
-                self.categories.add(row["category"])
+        for batch in self.batches(*_NAMES, "attributes"):
+            for column, name in _NAMES.items():
+                counts[name] += batch.num_rows - batch.column(column).null_count
+            counts["attributes"] += pc.sum(pc.greater(pc.list_value_length(batch.column("attributes")), 0)).as_py() or 0
+            self.categories.update(batch.column("category").drop_null().unique().to_pylist())
         usable = np.bincount(self._photos.place[self._photos.ok], minlength=len(self._chosen))[self._chosen]
         of_chosen = self._chosen[self._photos.place]
         missing = int((self._photos.missing & of_chosen).sum())

@@ -181,14 +181,17 @@ class _Damage(NamedTuple):
 
 def _chain(window: Window) -> tuple[NDArray[np.int64], _Damage | None]:
     """Follow the sizes of the documents that lie whole in the window: where each begins, and where the last one stops."""
-    at, end, view, size_at = window.begin, window.end - _SIZE.size, window.view, _SIZE.unpack_from
-    places, size = [at], MIN_DOCUMENT
-    while at <= end and len(places) <= _BATCH:
+    at, end, view, size_at = window.begin, window.end, window.view, _SIZE.unpack_from
+    last, places, size = end - _SIZE.size, [at], MIN_DOCUMENT
+    append = places.append
+    for _ in range(_BATCH):
+        if at > last:
+            break
         (size,) = size_at(view, at)
         at += size
-        if at > window.end or not MIN_DOCUMENT <= size <= MAX_DOCUMENT:
+        if at > end or not MIN_DOCUMENT <= size <= MAX_DOCUMENT:
             break
-        places.append(at)
+        append(at)
     ends = np.array(places)
     for open_end in np.flatnonzero(window.data[ends[1:] - 1])[:1].tolist():
         offset, size = window.offset_of(places[open_end]), places[open_end + 1] - places[open_end]
