@@ -86,7 +86,7 @@ def test_imports_lead_only_upwards_and_verbs_never_import_one_another():
 @pytest.mark.parametrize(
     ("file", "code", "seen"),
     [
-        ("predict/run.py", "from shelfwise.ingest.folder import PICTURE_ENDINGS", "predict/run.py imports ingest"),
+        ("predict/run.py", "from shelfwise.ingest.folder import FolderSource", "predict/run.py imports ingest"),
         ("train/run.py", "def f():\n    import shelfwise.evaluate.run", "train/run.py imports evaluate"),
         ("catalog/store.py", "if True:\n    from shelfwise import cli", "catalog/store.py imports cli"),
         ("errors.py", "from shelfwise.taxonomy import Node", "errors.py imports taxonomy"),

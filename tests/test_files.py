@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from shelfwise.errors import DiskFullError
 from shelfwise.files import cache_folder, new_folder, sha256_of_file, text_of, write_bytes, write_json
 
 # A file of one letter a megabyte long, then of the next letter, for ever.
@@ -66,7 +67,7 @@ def test_a_failed_write_leaves_the_old_content_and_nothing_beside_it(tmp_path: P
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskFullError, match=r"disk full: .*figures.json needs about 15 bytes, [\d,]+ are free"):
         write_json(file, {"new": 2})
     assert json.loads(file.read_text()) == {"old": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["figures.json"]

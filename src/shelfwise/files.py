@@ -47,10 +47,10 @@ def disk_full(path: Path, size_bytes: int) -> DiskFullError:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace a file in one step: temporary file beside it, flush, fsync, rename, fsync of the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
     try:
         with room_for(path, len(data)):
+            path.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()

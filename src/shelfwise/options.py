@@ -169,6 +169,10 @@ class TableOptions:
         Encoding of the file; default: found out, and said.
     separator:
         What stands between the columns, one character or the word tab; default: by the file's ending, a comma or a tab.
+    escaped:
+        An apostrophe at the beginning of a cell is no part of it: for CSV files that `shelfwise export` wrote.
+    incomplete:
+        Take rows without a photo or without a category too, instead of quarantining them.
     """
 
     id: str | None = None
@@ -184,6 +188,8 @@ class TableOptions:
     split: str | None = None
     encoding: str | None = None
     separator: str | None = None
+    escaped: bool = False
+    incomplete: bool = False
 
     def __post_init__(self) -> None:
         for flag, columns, between in (

@@ -7,7 +7,7 @@ import pytest
 
 from shelfwise.backbones import FeatureLayout, parse_specs
 from shelfwise.backbones.products import embedded_layout, read_products
-from shelfwise.catalog import Catalog
+from shelfwise.catalog import Catalog, changing
 from shelfwise.errors import CatalogError
 from shelfwise.taxonomy import Node, Taxonomy
 
@@ -42,25 +42,27 @@ def image_rows() -> list[dict]:
 @pytest.fixture
 def catalog(tmp_path: Path) -> Catalog:
     taxonomy = Taxonomy([Node("mug", "Mug", None), Node("plate", "Plate", None)])
-    with Catalog.create(tmp_path / "shop.catalog", taxonomy, {"kind": "test"}) as made:
-        made.append_products(
+    with changing(tmp_path / "shop.catalog", "make") as change:
+        change.replace_taxonomy(taxonomy)
+        change.append_products(
             [{"product_id": p, "category": c, "split": s, "attributes": []} for p, (c, s, _) in PRODUCTS.items()]
         )
-        made.append_images(image_rows())
-    return made
+        change.append_images(image_rows())
+    return Catalog(tmp_path / "shop.catalog")
 
 
 def embed(catalog: Catalog, specs: tuple, without: tuple[str, ...] = ()) -> dict[str, list[np.ndarray]]:
-    """Store vectors of all usable photos, in another order for every backbone; return them by image id."""
+    """Store vectors of the pictures of all usable photos, in another order for every backbone; return them by image id."""
     rng = np.random.default_rng(5)
-    ids = [row["image_id"] for row in image_rows() if row["status"] == "ok" and row["image_id"] not in without]
-    vectors: dict[str, list[np.ndarray]] = {image_id: [] for image_id in ids}
+    usable = [row for row in image_rows() if row["status"] == "ok" and row["image_id"] not in without]
+    pictures = sorted({row["sha256"] for row in usable})
+    vectors: dict[str, list[np.ndarray]] = {row["image_id"]: [] for row in usable}
     for spec in specs:
-        matrix = rng.normal(size=(len(ids), sum(spec.widths))).astype(np.float16)
-        for image_id, vector in zip(ids, matrix, strict=True):
-            vectors[image_id].append(vector)
-        order = rng.permutation(len(ids))
-        catalog.append_embeddings(spec.key, [ids[place] for place in order], matrix[order])
+        matrix = rng.normal(size=(len(pictures), sum(spec.widths))).astype(np.float16)
+        for row in usable:
+            vectors[row["image_id"]].append(matrix[pictures.index(row["sha256"])])
+        order = rng.permutation(len(pictures))
+        catalog.append_embeddings(spec.key, [pictures[place] for place in order], matrix[order])
     catalog.record_embedding([spec.to_dict() for spec in specs])
     return vectors
 

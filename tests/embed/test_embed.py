@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import random
 import shutil
 import signal
@@ -14,7 +15,7 @@ import pytest
 from conftest import SMALL
 from drawn_shop import photo, run_python, write
 from shelfwise.backbones import Extractor, parse_specs
-from shelfwise.catalog import Catalog
+from shelfwise.catalog import Catalog, changing
 from shelfwise.embed import embed
 from shelfwise.errors import BackboneError, CatalogError, OptionError
 from shelfwise.ingest import ingest_folder
@@ -44,11 +45,16 @@ run.embed(sys.argv[1], EmbedOptions(backbone="lite0@96", precision="fp32"), prog
 
 
 def vectors(catalog: Path, key: str = KEY) -> dict[str, bytes]:
+    """The vectors that a catalog holds, by the ids of the images that show their pictures."""
     opened = Catalog(catalog)
-    ids = opened.embedding_ids(key).to_pylist()
-    assert len(ids) == len(set(ids)), "an image was computed twice"
-    rows = opened.embedding_rows(key, np.arange(len(ids))) if ids else []
-    return {image_id: row.tobytes() for image_id, row in zip(ids, rows, strict=True)}
+    pictures = opened.embedded_pictures(key).to_pylist()
+    assert len(pictures) == len(set(pictures)), "a picture was computed twice"
+    rows = opened.embedding_rows(key, np.arange(len(pictures))) if pictures else []
+    stored = {picture: row.tobytes() for picture, row in zip(pictures, rows, strict=True)}
+    images = opened.images(["image_id", "sha256", "status"]).to_pylist()
+    return {
+        row["image_id"]: stored[row["sha256"]] for row in images if row["sha256"] in stored and row["status"] == "ok"
+    }
 
 
 @pytest.fixture
@@ -86,8 +92,8 @@ def test_a_second_run_computes_nothing(few: Path):
     assert (first.computed, first.same_picture, first.already_there) == (9, 2, 0)
     assert (second.computed, second.same_picture, second.already_there) == (0, 0, 11)
     assert second.photos_per_s is None
-    assert Catalog(few).versions[f"embeddings__{KEY}"] == 2
-    assert len(Catalog(few).description["embedded"]) == 1
+    assert Catalog(few).versions[f"embeddings__{KEY}"] == 1
+    assert len(Catalog(few).description.embedded) == 1
 
 
 def test_the_same_picture_is_computed_once_and_kept_under_every_id(few: Path):
@@ -141,9 +147,10 @@ def test_ten_kills_at_any_moment_cost_nothing_but_time(bare: Path, embedded_cata
 def test_photos_that_came_later_are_all_that_is_computed(few: Path):
     embed(few, SMALL)
     before = vectors(few)
-    catalog = Catalog(few)
-    row = {"image_id": "late#0", "product_id": "late", "position": 0, "bytes": photo("plate", 1), "status": "ok"}
-    catalog.append_images([row | {"sha256": bytes(32)}])
+    late = photo("plate", 1)
+    row = {"image_id": "late#0", "product_id": "late", "position": 0, "bytes": late, "status": "ok"}
+    with changing(few, "add") as change:
+        change.append_images([row | {"sha256": hashlib.sha256(late).digest()}])
     again = embed(few, SMALL).backbones[0]
     assert (again.computed, again.already_there) == (1, 11)
     assert {key: value for key, value in vectors(few).items() if key != "late#0"} == before
@@ -155,7 +162,7 @@ def test_several_backbones_stand_side_by_side_and_the_last_set_is_recorded_last(
     assert [row.dimension for row in summary.backbones] == [1280, 1280 + 320]
     assert np.frombuffer(vectors(few, "lite0-64-s1-fp32")["mug/1.jpg#0"], np.float16).shape == (1600,)
     embed(few, SMALL)
-    recorded = Catalog(few).description["embedded"]
+    recorded = Catalog(few).description.embedded
     assert [[(spec["card"]["name"], spec["side_px"]) for spec in specs] for specs in recorded] == [
         [("lite0", 96), ("lite0", 64)], [("lite0", 96)],
     ]  # fmt: skip
@@ -192,6 +199,6 @@ def test_a_folder_that_is_no_catalog_and_a_negative_number_of_threads_are_refuse
 
 def test_an_interrupted_run_records_no_set_so_that_train_takes_none_that_is_not_whole(bare: Path):
     assert run_python(JOB, bare, 60).returncode == -signal.SIGKILL
-    assert Catalog(bare).description["embedded"] == []
+    assert Catalog(bare).description.embedded == ()
     embed(bare, SMALL, progress=SILENT)
-    assert len(Catalog(bare).description["embedded"]) == 1
+    assert len(Catalog(bare).description.embedded) == 1

@@ -13,7 +13,7 @@ from conftest import SMALL
 from drawn_shop import photo, shelf, write
 from shelfwise.backbones.products import read_products
 from shelfwise.bundle import Bundle
-from shelfwise.catalog import Catalog
+from shelfwise.catalog import Catalog, changing
 from shelfwise.embed import embed
 from shelfwise.errors import CatalogError, LabelMismatchError
 from shelfwise.evaluate import evaluate
@@ -205,8 +205,8 @@ def renamed(catalog: Path, to: Path, change: Callable[[Node], Node]) -> Path:
     shutil.copytree(catalog, to)
     opened = Catalog(to)
     tree = Taxonomy([change(opened.taxonomy.nodes[node]) for node in opened.taxonomy.nodes_in_order])
-    shutil.rmtree(to / "taxonomy.lance")
-    opened._append("taxonomy", tree.table())
+    with changing(to, "rename") as change:
+        change.replace_taxonomy(tree)
     return to
 
 
@@ -230,10 +230,9 @@ def test_the_order_of_classes_in_the_catalog_does_not_matter(
     embedded_catalog: Path, drawn_bundle: Path, tmp_path: Path
 ):
     shutil.copytree(embedded_catalog, tmp_path / "x.catalog")
-    opened = Catalog(tmp_path / "x.catalog")
-    table = opened.taxonomy.table()
-    shutil.rmtree(tmp_path / "x.catalog/taxonomy.lance")
-    opened._append("taxonomy", table.take(list(reversed(range(len(table))))))
+    tree = Catalog(tmp_path / "x.catalog").taxonomy
+    with changing(tmp_path / "x.catalog", "turn around") as change:
+        change.replace_taxonomy(Taxonomy([tree.nodes[node] for node in reversed(list(tree.nodes_in_order))]))
     assert Catalog(tmp_path / "x.catalog").taxonomy.leaves != Catalog(embedded_catalog).taxonomy.leaves
     metrics, plain = (evaluate(drawn_bundle, c).metrics for c in (tmp_path / "x.catalog", embedded_catalog))
     assert metrics["top1"] == plain["top1"]

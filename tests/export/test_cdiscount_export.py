@@ -121,6 +121,16 @@ def test_other_ids_become_numbers_with_a_table_of_them(tmp_path: Path):
     assert len(images(again)) == 4
 
 
+def test_a_split_called_products_and_products_without_a_split_stay_apart(tmp_path: Path):
+    filed = {"category": ("=a", "b", "c")}
+    records = [product("1", tiny(1), split="products", **filed), product("2", tiny(2), **filed)]
+    summary, out = exported(make(tmp_path / "one.catalog", *records, tree=[filed["category"]]), "cdiscount")
+    assert sorted(path.name for path in out.glob("*.bson")) == ["products.bson", "products~2.bson"]
+    assert summary.notes["cells that a spreadsheet would run"] == 1
+    again = products(read_back(summary, tmp_path / "two.catalog"))
+    assert [(row["product_id"], row["split"]) for row in again] == [("1", "products"), ("2", None)]
+
+
 def test_numbers_of_products_are_the_same_when_splits_are_exported_one_by_one(tmp_path: Path):
     catalog = make(
         tmp_path / "one.catalog", product("a", tiny(1), split="train"), product("b", tiny(2), split="test"), tree=[]

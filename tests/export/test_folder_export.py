@@ -10,10 +10,9 @@ from drawn_files import encodings
 from drawn_shop import lay_out, tiny, write
 from shelfwise.catalog import Catalog
 from shelfwise.errors import CatalogError
-from shelfwise.export import folder
 from shelfwise.export.names import category_folders
+from shelfwise.formats.class_folders import PICTURE_ENDINGS
 from shelfwise.ingest import ingest_folder
-from shelfwise.ingest.folder import PICTURE_ENDINGS, SPLIT_NAMES
 from shelfwise.taxonomy import Node, Taxonomy
 
 ODD = ("100% Wool/Tie & Dye", "Fruit/Äpfel", "Fruit/Kiwi (green)", "Fruit", "Fruit/50%2FOff", "Back\\slash")
@@ -172,8 +171,3 @@ def test_sibling_folders_stay_apart_whatever_the_names():
     assert [folders[str(names.index(name))] for name in ("a%2Fb", "a%2Fb~2", "%2E", "_", "ok")] == [
         "a%2Fb", "a%2Fb~2", "%2E", "_", "ok"
     ]  # fmt: skip
-
-
-def test_the_names_of_splits_and_pictures_are_those_of_ingest():
-    assert folder.SPLIT_NAMES == SPLIT_NAMES
-    assert folder.PICTURE_ENDINGS == PICTURE_ENDINGS

@@ -208,8 +208,10 @@ def test_categories_without_products_are_counted(tmp_path: Path):
         assert exported(catalog, kind, kind)[0].left_out == {"categories without products": 2}
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_blocks_stay_small_and_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str):
+@pytest.mark.parametrize(("kind", "bound", "value", "most"), [("csv", "_PHOTOS", 4, 6), ("parquet", "_BYTES", 1, 3)])
+def test_blocks_stay_small_and_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, bound: str, value: int, most: int
+):
     records = [product(str(number), *map(tiny, range(number % 4))) for number in range(40)]
     catalog = make_undecoded(tmp_path / "one.catalog", records, [])
     whole, _ = exported(catalog, kind, "whole")
@@ -221,10 +223,10 @@ def test_blocks_stay_small_and_change_nothing(tmp_path: Path, monkeypatch: pytes
         return read(self, rows)
 
     monkeypatch.setattr(Catalog, "image_bytes", watched)
-    monkeypatch.setattr(selection, "_PHOTOS", 4)
+    monkeypatch.setattr(selection, bound, value)
     monkeypatch.setattr(parquet_export, "_ROWS", 7)
     small, out = exported(catalog, kind, "small")
-    assert max(sizes) <= 4 + 2  # a block is full with the product that fills it
+    assert max(sizes) <= most  # a block is full with the product that fills it, of 3 photos at most
     assert sum(sizes) == small.photos == whole.photos == 60
     for summary in (whole, small):
         source = source_of(summary.ingest[0], summary)

@@ -16,6 +16,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -24,7 +25,13 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _AT_FDCWD = 2**32 - 100
 # Numbers on x86-64 -> name, and which arguments are descriptors or paths: (folder, path), or a descriptor alone.
 _BY_DESCRIPTOR = {1: "write", 18: "pwrite64", 20: "writev", 74: "fsync", 75: "fdatasync", 77: "ftruncate"}
-_BY_PATH = {82: ("rename", 0, 1), 83: ("mkdir", None, 0), 84: ("rmdir", None, 0), 86: ("link", 0, 1), 87: ("unlink", None, 0)}
+_BY_PATH = {
+    82: ("rename", 0, 1),
+    83: ("mkdir", None, 0),
+    84: ("rmdir", None, 0),
+    86: ("link", 0, 1),
+    87: ("unlink", None, 0),
+}
 _BY_FOLDER = {
     257: ("openat", None, 0), 258: ("mkdirat", None, 0), 263: ("unlinkat", None, 0), 264: ("renameat", 0, 2),
     265: ("linkat", 0, 2), 316: ("renameat2", 0, 2),
@@ -157,16 +164,15 @@ def _answer(listener: int, child: int, within: str, decide: Callable[[Call, int]
 
 
 def _tell(listener: int, key: int, error: int) -> None:
-    try:
+    with suppress(OSError):  # it died meanwhile
         fcntl.ioctl(listener, _SEND, struct.pack("=QqiI", key, 0, -error, 0 if error else _CONTINUE))
-    except OSError:  # it died meanwhile
-        pass
 
 
 def _call(thread: int, number: int, arguments: tuple[int, ...]) -> Call | None:
     try:
         if number in _BY_DESCRIPTOR:
-            return Call(_BY_DESCRIPTOR[number], os.readlink(f"/proc/{thread}/fd/{arguments[0] & 0xFFFFFFFF}"))
+            place = Path(f"/proc/{thread}/fd/{arguments[0] & 0xFFFFFFFF}").readlink()
+            return Call(_BY_DESCRIPTOR[number], str(place))
         if number in _BY_PATH:
             name, source, target = _BY_PATH[number]
             from_path = None if source is None else _path(thread, _AT_FDCWD, arguments[source])
@@ -179,7 +185,7 @@ def _call(thread: int, number: int, arguments: tuple[int, ...]) -> Call | None:
 
 
 def _path(thread: int, folder: int, pointer: int) -> str:
-    with open(f"/proc/{thread}/mem", "rb", buffering=0) as memory:
+    with Path(f"/proc/{thread}/mem").open("rb", buffering=0) as memory:
         memory.seek(pointer)
         page = memory.read(4096 - pointer % 4096)
         if b"\0" not in page:
@@ -188,4 +194,4 @@ def _path(thread: int, folder: int, pointer: int) -> str:
     if text.startswith("/"):
         return text
     place = "cwd" if folder & 0xFFFFFFFF == _AT_FDCWD else f"fd/{folder & 0xFFFFFFFF}"
-    return os.path.normpath(os.path.join(os.readlink(f"/proc/{thread}/{place}"), text))
+    return os.path.normpath(Path(f"/proc/{thread}/{place}").readlink() / text)

@@ -11,13 +11,13 @@ import sys
 import time
 from pathlib import Path
 
+import kill_jobs
 import pyarrow.compute as pc
 import pytest
-
-import kill_jobs
-from drawn_shop import tiny, write
-from kill_jobs import copied, logical_digest, untidy
+from catalog_state import copied, logical_digest, untidy
 from scoreboard import record, tier
+
+from drawn_shop import tiny, write
 from shelfwise.catalog import Catalog, changing
 from shelfwise.errors import CatalogBusyError, CatalogError
 from shelfwise.ingest import ingest_folder
@@ -102,7 +102,9 @@ def test_of_two_ingests_into_one_catalog_the_second_is_told_at_once_by_whom_and_
     first.communicate()
     assert first.returncode == 0
     assert second.returncode == 2
-    expected = rf"is being changed by ingest folder one \(process {first.pid} on {re.escape(socket.gethostname())}, since 20"
+    expected = (
+        rf"is being changed by ingest folder one \(process {first.pid} on {re.escape(socket.gethostname())}, since 20"
+    )
     assert re.search(expected, said), said
     assert seconds <= 2 + START_S
     assert len(Catalog(catalog).products()) == 50
@@ -151,9 +153,9 @@ def test_who_reads_images_of_another_version_than_products_is_caught(catalog: Pa
 def test_the_right_to_write_of_a_killed_process_is_free_at_once(catalog: Path):
     holder = started("hold", catalog, 600)
     assert holder.stdout and holder.stdout.readline() == "holding\n"
-    with pytest.raises(CatalogBusyError, match=rf"is being changed by hold \(process {holder.pid} on "):
-        with changing(catalog, "wait", wait_s=0.1):
-            pass
+    said = rf"is being changed by hold \(process {holder.pid} on "
+    with pytest.raises(CatalogBusyError, match=said), changing(catalog, "wait", wait_s=0.1):
+        pytest.fail("the block must not be entered")
     holder.kill()
     begun = time.monotonic()
     with changing(catalog, "next", wait_s=5.0) as change:

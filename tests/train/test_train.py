@@ -10,7 +10,7 @@ import pytest
 from conftest import SMALL
 from drawn_shop import photo, run_python, shelf, write
 from shelfwise.bundle import Bundle
-from shelfwise.catalog import Catalog
+from shelfwise.catalog import Catalog, changing
 from shelfwise.embed import embed
 from shelfwise.errors import CatalogError, OptionError
 from shelfwise.images.draw import KINDS
@@ -45,7 +45,13 @@ def test_the_facts_say_what_was_learned_from(drawn_bundle: Path):
     assert set(facts["estimates"]) == {"leave_one_out", "leave_look_alikes_out", "validation"}
     assert facts["estimates"]["leave_one_out"]["products"] == 96
     assert facts["estimates"]["validation"]["products"] == 36
-    assert set(facts["catalog"]["versions"]) == {"embeddings__lite0-96-fp32", "images", "products", "taxonomy"}
+    assert set(facts["catalog"]["versions"]) == {
+        "embeddings__lite0-96-fp32",
+        "images",
+        "products",
+        "quarantine",
+        "taxonomy",
+    }
     json.dumps(facts, allow_nan=False)
 
 
@@ -114,12 +120,12 @@ def test_photos_that_were_not_embedded_are_counted_with_the_line_to_type(
     with pytest.raises(CatalogError, match=r"not embedded with lite0@64: type  shelfwise embed .* --backbone lite0@64"):
         train(embedded_catalog, tmp_path / "x.bundle", TrainOptions(backbone="lite0@64"))
     more = shutil.copytree(embedded_catalog, tmp_path / "more.catalog")
-    catalog = Catalog(more)
     product = {"product_id": "late", "category": shelf("mug"), "split": "train"}
-    catalog.append_products([product])
-    catalog.append_images(
-        [{"image_id": "late#0", "product_id": "late", "position": 0, "status": "ok", "sha256": bytes(32)}]
-    )
+    with changing(more, "add") as change:
+        change.append_products([product])
+        change.append_images(
+            [{"image_id": "late#0", "product_id": "late", "position": 0, "status": "ok", "sha256": bytes(32)}]
+        )
     with pytest.raises(CatalogError, match=r"1 of 97 photos have no embedding lite0-96-fp32: type  shelfwise embed"):
         train(more, tmp_path / "x.bundle")
 

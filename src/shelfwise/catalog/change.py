@@ -71,9 +71,10 @@ class Change:
 
     def replace_taxonomy(self, taxonomy: Taxonomy) -> None:
         """Put another tree in the place of the catalog's."""
-        if taxonomy != self.taxonomy:
-            self._tables["taxonomy"].replace(taxonomy.table().cast(schema.TAXONOMY))
-            self.taxonomy = taxonomy
+        rows = taxonomy.table()
+        if not rows.equals(self.taxonomy.table()):
+            self._tables["taxonomy"].replace(rows.cast(schema.TAXONOMY))
+        self.taxonomy = taxonomy
 
     def add_source(self, source: dict[str, Any]) -> None:
         """Remember where rows came from."""
@@ -113,9 +114,9 @@ class Change:
 
     def publish(self) -> None:
         """Make all of it visible in one step, unless nothing changed."""
-        if self._before and self.versions == self._before.tables:
-            return
         before, after = self._before, self._snapshot()
+        if before and (after.tables, after.level_names) == (before.tables, before.level_names):
+            return
         history = self.path / "history"
         if before and before.version < after.version:
             write_sealed_json(history / f"{before.version}.json", asdict(before))
@@ -166,13 +167,13 @@ def changing(path: Path | str, what: str, *, key: str | None = None, wait_s: flo
 
 def _remove(path: Path) -> None:
     """Remove what is no catalog yet, the lock last: whoever waits for it must not begin among what is being removed."""
-    for entry in path.iterdir():
-        if entry.is_dir() and entry.name != ".locks":
-            shutil.rmtree(entry, ignore_errors=True)
-        elif entry.is_file():
-            entry.unlink(missing_ok=True)
-    shutil.rmtree(path / ".locks", ignore_errors=True)
-    with suppress(OSError):  # another process has begun there
+    with suppress(OSError):  # what cannot be removed is, when the next change begins
+        for entry in path.iterdir():
+            if entry.is_dir() and entry.name != ".locks":
+                shutil.rmtree(entry)
+            elif entry.is_file():
+                entry.unlink(missing_ok=True)
+        shutil.rmtree(path / ".locks")
         path.rmdir()
 
 

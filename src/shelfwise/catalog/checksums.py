@@ -51,6 +51,7 @@ class Checksums:
     def begin(self) -> None:
         """Remove what a killed process left of a table that no catalog names."""
         remove_leftovers(self._path)
+        self._path.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.digests = {}
 

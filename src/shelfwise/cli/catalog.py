@@ -97,7 +97,7 @@ def retry(catalog: Path, *, json: bool = False) -> int:
 def export(
     catalog: Path, *, to: Path, options: Annotated[ExportOptions, FLAT] = ExportOptions(), json: bool = False
 ) -> int:
-    """Write a catalog out in a foreign format; what the format cannot hold is counted.
+    """Write a catalog in a format that others read; what the format cannot hold is counted.
 
     Parameters
     ----------

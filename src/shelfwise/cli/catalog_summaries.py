@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,13 +149,17 @@ def retried(summary: RetrySummary) -> int:
 
 
 def exported(summary: ExportSummary) -> int:
-    """Print what was written, and what the format could not hold."""
+    """Print what was written, what the format could not hold, and what reads it back."""
     s = summary
-    console.print(f"[bold]{escape(s.to)}[/]: {s.products:,} products, {s.photos:,} photos in {s.files:,} files")
+    console.print(f"[bold]{escape(s.to)}[/]: {s.products:,} products with {s.photos:,} photos in {s.files:,} files")
     if s.left_out:
-        console.print(f"[yellow]left out[/]  {counted(s.left_out)}")
-    for note in s.notes:
-        console.print(f"[yellow]note[/]    {escape(note)}")
+        console.print(f"left out       {escape(counted(s.left_out))}")
+    if s.notes:
+        console.print(f"held otherwise {escape(counted(s.notes))}")
+    for arguments in s.ingest:
+        console.print(f"reads back with  shelfwise {shlex.join(arguments)}", style="dim", markup=False)
+    if not s.ingest:
+        console.print("no command reads it back as it was", style="dim")
     return 0
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from shelfwise.embed import EmbedSummary
     from shelfwise.evaluate import EvaluateSummary
     from shelfwise.ingest import IngestSummary
-    from shelfwise.predict import Prediction
     from shelfwise.options import IngestOptions
+    from shelfwise.predict import Prediction
     from shelfwise.train import TrainSummary
 
 # A pipe has no width: give tables room there, so that nothing is wrapped.

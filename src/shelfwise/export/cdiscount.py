@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from shelfwise.errors import CatalogError
-from shelfwise.export.names import file_stem
+from shelfwise.export.names import split_stems
 from shelfwise.export.numbers import all_int64, write_numbers
 from shelfwise.export.selection import Selection
 from shelfwise.export.summary import ExportSummary
@@ -43,8 +43,9 @@ def write_cdiscount(selection: Selection, folder: Path, summary: ExportSummary) 
             yield number, category, [photo.data for photo in product.photos]
 
     to = Path(summary.to)
+    stems = split_stems(selection.splits)
     for split in selection.splits:
-        name = f"{'products' if split is None else file_stem(split)}.bson"
+        name = f"{stems[split]}.bson"
         with (folder / name).open("xb") as file:
             count = write_documents(file, documents(split))
         if not count:
@@ -77,5 +78,6 @@ def _write_categories(selection: Selection, path: Path, summary: ExportSummary) 
             filled = (*names, *[names[-1]] * (_LEVELS - len(names)))
             if (other := seen.setdefault(filled, node)) != node:
                 raise CatalogError(f"the categories {other!r} and {node!r} would both be {' > '.join(filled)}")
+            summary.note_formulas(*filled)
             writer.writerow([numbers[node], *filled])
     return numbers

@@ -7,15 +7,7 @@ from pathlib import Path, PurePosixPath
 from shelfwise.export.names import EXTENSIONS, category_folders, fits, readable, write_new
 from shelfwise.export.selection import Product, Selection
 from shelfwise.export.summary import ExportSummary
-
-# What `ingest folder` knows as splits, and as pictures.
-SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-PICTURE_ENDINGS = frozenset(
-    [
-        ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif",
-        ".heic", ".heif", ".svg", ".ico", ".psd", ".mpo",
-    ]
-)  # fmt: skip
+from shelfwise.formats.class_folders import PICTURE_ENDINGS, SPLIT_NAMES
 
 
 def write_folder(selection: Selection, folder: Path, summary: ExportSummary) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from shelfwise.export.names import EXTENSIONS, file_stem, write_new
+from shelfwise.export.names import EXTENSIONS, file_stem, split_stems, write_new
 from shelfwise.export.numbers import all_int64, write_numbers
 from shelfwise.export.selection import Product, Selection
 from shelfwise.export.summary import ExportSummary
@@ -38,8 +38,9 @@ def write_imaterialist(selection: Selection, folder: Path, summary: ExportSummar
             summary.note("product ids that became numbers", not keeps_ids)
             yield int(image_id) if are_integers else image_id, product.attributes
 
+    stems = split_stems(selection.splits)
     for split in selection.splits:
-        name = f"{'products' if split is None else file_stem(split)}.json"
+        name = f"{stems[split]}.json"
         if not _write_json(folder / name, listed(split)):
             (folder / name).unlink()
             continue

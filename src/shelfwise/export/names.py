@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -66,6 +67,12 @@ def _other(name: str, taken: set[str]) -> str:
         number += 1
         candidate = f"{name}~{number}"
     return candidate
+
+
+def split_stems(splits: Iterable[str | None]) -> dict[str | None, str]:
+    """Return the name of each split's file, without an ending; `products` for products without one."""
+    stems: dict[str | None, str] = {split: file_stem(split) for split in splits if split is not None}
+    return stems | {None: _other("products", set(stems.values()))}
 
 
 def write_new(folder: Path, stem: str, extension: str, data: bytes) -> str:

@@ -14,7 +14,7 @@ from shelfwise.export.selection import Product, Selection
 from shelfwise.export.summary import ExportSummary
 
 # What a row group holds: a reader needs it in memory at once.
-_ROWS, _BYTES = 4096, 64 * 2**20
+_ROWS, _BYTES = 4096, 32 * 2**20
 # Source: huggingface.co/docs/datasets, Image: a struct of the file's bytes and its name.
 _PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

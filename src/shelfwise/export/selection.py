@@ -18,7 +18,7 @@ from shelfwise.errors import CatalogError, OptionError
 from shelfwise.progress import Advance
 
 # Photos read at once: by number and by size.
-_PHOTOS, _BYTES = 512, 32 * 2**20
+_PHOTOS, _BYTES = 256, 8 * 2**20
 _COLUMNS = ("product_id", "title", "description", "category", "attributes", "group", "split")
 _IMAGE_COLUMNS = ("product_id", "position", "status", "format", "length", "sha256", "perceptual_hash")
 # How counts of what products have are called in a summary.

@@ -11,8 +11,6 @@ from shelfwise.export.summary import ExportSummary
 
 # Source: train.csv of the Shopee Price Match Guarantee challenge.
 _COLUMNS = ("posting_id", "image", "image_phash", "title", "label_group")
-# How a cell begins that spreadsheets run. Source: OWASP, CSV Injection.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write_shopee(selection: Selection, folder: Path, summary: ExportSummary) -> None:
@@ -31,7 +29,7 @@ def write_shopee(selection: Selection, folder: Path, summary: ExportSummary) -> 
             photo = product.photos[0]
             summary.wrote(1)
             texts = (product.product_id, product.title or "", product.group or "")
-            summary.note("cells that a spreadsheet would run", sum(text.startswith(_FORMULA) for text in texts))
+            summary.note_formulas(*texts)
             phash = f"{photo.perceptual_hash:016x}"
             writer.writerow([texts[0], _write_once(photo, images), phash, *texts[1:]])
     if not summary.products:

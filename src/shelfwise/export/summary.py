@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+# How a cell begins that spreadsheets run. Source: OWASP, CSV Injection.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
 
 @dataclass(slots=True, kw_only=True)
 class ExportSummary:
@@ -39,6 +42,10 @@ class ExportSummary:
         """Count what is held in another way."""
         if count:
             self.notes[what] = self.notes.get(what, 0) + count
+
+    def note_formulas(self, *cells: str) -> None:
+        """Count the cells that a spreadsheet would run, of a file that must not differ from the original's layout."""
+        self.note("cells that a spreadsheet would run", sum(cell.startswith(_FORMULA) for cell in cells))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as JSON values."""

@@ -57,12 +57,12 @@ class Cells:
     def _product(self, row: TableRow, product_id: str | None, where: str) -> ProductRecord:
         options = self.options
         photos = tuple(self.photos(row))
-        if options.image and not photos:
+        if options.image and not photos and not options.incomplete:
             raise CellError("no_image", f"{' and '.join(options.image)}: no photo is named")
         return ProductRecord(
             product_id=photos[0].name if product_id is None else product_id,
             photos=photos,
-            category=category_id(self.category(row)) if options.category else None,
+            category=category_id(self.category(row)) or None if options.category else None,
             title=self._optional(row, options.title),
             description=self._optional(row, options.description),
             split=self._optional(row, options.split),
@@ -91,7 +91,7 @@ class Cells:
             levels = levels[0].split(self.options.category_separator)
         while levels and not levels[-1].strip():
             levels.pop()
-        if not levels:
+        if not levels and not self.options.incomplete:
             raise CellError("label_missing", f"{' and '.join(columns)}: the category is empty")
         if not all(name.strip() for name in levels):
             shown = " > ".join(name.strip() or "?" for name in levels)

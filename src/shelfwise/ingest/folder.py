@@ -10,34 +10,9 @@ from typing import Any
 
 from shelfwise.errors import SourceError
 from shelfwise.files import text_of
+from shelfwise.formats.class_folders import PICTURE_ENDINGS, SPLIT_NAMES
 from shelfwise.ingest.records import PhotoSource, ProductRecord
 from shelfwise.ingest.tree import taxonomy_of_paths
-
-SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-# Files with these endings claim to be pictures: they are read, and quarantined where they are not or cannot be used.
-PICTURE_ENDINGS = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".apng",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".dib",
-        ".tif",
-        ".tiff",
-        ".avif",
-        ".heic",
-        ".heif",
-        ".svg",
-        ".ico",
-        ".psd",
-        ".mpo",
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from typing import Any
 
 from shelfwise.errors import OptionError, SourceError
 from shelfwise.files import text_of
+from shelfwise.formats.class_folders import SPLIT_NAMES
 from shelfwise.formats.open_table import need, open_table
 from shelfwise.formats.rows import BadRow, Table, TableRow
 from shelfwise.ingest.cells import CellError, Cells
 from shelfwise.ingest.class_names import class_names
-from shelfwise.ingest.folder import SPLIT_NAMES, FolderSource, Found, find_photos, refuse_beside_splits
+from shelfwise.ingest.folder import FolderSource, Found, find_photos, refuse_beside_splits
 from shelfwise.ingest.records import ProductRecord
 from shelfwise.ingest.table import taxonomy_of_tables
 from shelfwise.options import TableOptions

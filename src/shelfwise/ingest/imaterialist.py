@@ -11,12 +11,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shelfwise.errors import ImageError
+from shelfwise.formats.class_folders import PICTURE_ENDINGS
 from shelfwise.formats.json_rows import read_members
 from shelfwise.formats.json_text import JsonText
 from shelfwise.formats.rows import BadRow, TableRow
 from shelfwise.formats.text import open_text
 from shelfwise.ingest.cells import CellError, text
-from shelfwise.ingest.folder import PICTURE_ENDINGS
 from shelfwise.ingest.records import PhotoSource, ProductRecord
 from shelfwise.ingest.table import refuse_missing_folder
 from shelfwise.taxonomy import Taxonomy

@@ -14,7 +14,6 @@ from shelfwise.files import text_of
 from shelfwise.formats.rows import BadRow
 from shelfwise.taxonomy import Taxonomy
 
-
 _real = lru_cache(maxsize=16)(os.path.realpath)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shelfwise.errors import OptionError, SourceError
+from shelfwise.formats.csv_write import unescaped
 from shelfwise.formats.open_table import need, open_table
 from shelfwise.formats.rows import BadRow, Table, TableRow
 from shelfwise.ingest.cells import CellError, Cells
@@ -36,6 +39,8 @@ class TableSource:
         refuse_missing_folder(images)
         self.path = path
         self._table = open_table(path, encoding=options.encoding, separator=options.separator)
+        if options.escaped:
+            self._table = replace(self._table, rows=partial(_unescaped, self._table))
         need(self._table, options.columns, path)
         self._cells = Cells(options, images or path.parent, path.name, PurePosixPath(), class_names(path))
         self.taxonomy = taxonomy_of_tables([(self._table, self._cells)])
@@ -44,6 +49,14 @@ class TableSource:
     def rows(self) -> Iterator[ProductRecord | BadRow]:
         """Go through the rows in order."""
         yield from map(self._cells.product, self._table.rows())
+
+
+def _unescaped(table: Table) -> Iterator[TableRow | BadRow]:
+    for row in table.rows():
+        if isinstance(row, TableRow):
+            values = {name: unescaped(cell) if isinstance(cell, str) else cell for name, cell in row.values.items()}
+            row = replace(row, values=values)
+        yield row
 
 
 def refuse_missing_folder(images: Path | None) -> None:

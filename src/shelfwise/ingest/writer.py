@@ -28,7 +28,7 @@ from shelfwise.options import IngestOptions
 from shelfwise.progress import SILENT, Advance, Progress
 
 # A commit after so many products or bytes of photos: what a kill -9 can cost, and what is kept in memory.
-_PRODUCTS_PER_COMMIT, _BYTES_PER_COMMIT = 8192, 128 * 2**20
+_PRODUCTS_PER_COMMIT, _BYTES_PER_COMMIT = 8192, 64 * 2**20
 # Room that a catalog takes over the photos themselves.
 _OVERHEAD = 1.2
 
@@ -114,7 +114,8 @@ def ingest(
 
 def _require_room(to: Path, size_bytes: int) -> None:
     there = next(place for place in (to, *to.absolute().parents) if place.exists())
-    if size_bytes * _OVERHEAD > shutil.disk_usage(there).free:
+    disk = shutil.disk_usage(there)
+    if disk.total and size_bytes * _OVERHEAD > disk.free:
         raise disk_full(to, round(size_bytes * _OVERHEAD))
 
 
