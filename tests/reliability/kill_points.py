@@ -38,22 +38,13 @@ class Stage:
 
 
 def sampled(calls: list[Call], count: int | None) -> list[int]:
-    """Choose calls to stop at: all for None, else evenly among those that publish, first those on the small files."""
-    if count is None or count >= len(calls):
+    """Choose calls to stop at: all for None, else evenly, half on the small files and half among all that publish."""
+    if count is None:
         return list(range(len(calls)))
-    small = ("catalog.json", "pending.json", "history", "checksums")
     publishing = [n for n, call in enumerate(calls) if call.name in PUBLISHING]
-    on_small = [n for n in publishing if any(name in call_path(calls[n]) for name in small)]
-    chosen: set[int] = set()
-    for group, share in ((on_small, count // 2), (publishing, count)):
-        rest = [n for n in group if n not in chosen]
-        wanted = min(share - (len(chosen) if share == count else 0), len(rest))
-        chosen |= {rest[int(place)] for place in np.linspace(0, len(rest) - 1, wanted)} if wanted > 0 else set()
-    return sorted(chosen)
-
-
-def call_path(call: Call) -> str:
-    return f"{call.source or ''} {call.path}"
+    on_small = [n for n in publishing if calls[n].path.endswith(".json") or ".json." in calls[n].path]
+    halves = [[group[int(n)] for n in np.linspace(0, len(group) - 1, count // 2)] for group in (on_small, publishing)]
+    return sorted({place for half in halves for place in half})
 
 
 def seen(catalog: Path) -> str:

@@ -20,6 +20,7 @@ from system_calls import why_not
 
 from drawn_files import jpeg
 from drawn_shop import shelfwise, write
+from shelfwise.errors import CatalogError
 
 pytestmark = pytest.mark.slow
 
@@ -139,17 +140,22 @@ def test_on_disks_of_all_sizes_an_ingest_ends_well_or_says_that_the_disk_is_full
     assert not ended[len(SIZES) - 1][0], "the largest disk is large enough: the others were full for their size"
 
 
-def wrong_on_failure(jobs: Jobs, at: int, error: int, once: bool, place: Path, before: Path, after: Path) -> list[str]:
+def wrong_on_failure(
+    jobs: Jobs, at: int, error: int, once: bool, place: Path, before: Path, after: Path, *variant: str
+) -> list[str]:
     """Ingest where from call `at` on the disk is full, or one call fails; then again where it is not."""
     catalog = copied(before, place / "x.catalog")
     command = ("cli", "ingest", "folder", place / "many", "--to", catalog)
     how = {"within": catalog, "fail_at": at, "fail_kinds": WRITING, "fail_once": once, "error": error}
-    done, wrong = jobs.run(*command, **how), []
+    done, wrong = jobs.run(*variant, *command, **how), []
     name = errno.errorcode[error]
     if done.code or not once:
         code = DISK_FULL if error == errno.ENOSPC else USER_ERROR
         wrong += [] if told(done, code) else [f"{done.code}: {done.said}"]
-    seen = logical_digest(catalog)
+    try:
+        seen = logical_digest(catalog)
+    except CatalogError as damage:
+        return [*wrong, f"a reader sees {damage}"]
     wrong += [] if seen in (logical_digest(before), logical_digest(after)) else ["a reader sees something else"]
     again = jobs.run(*command)
     wrong += [] if again.code == 0 else [f"later it ends with {again.code}: {again.said}"]
@@ -173,9 +179,21 @@ def test_whichever_call_fails_it_is_told_in_one_line_and_nothing_is_lost(
     wrong = [what for at in points for what in wrong_on_failure(jobs, at, error, once, place, before, after)]
     record(
         f"T6 {errno.errorcode[error]} {'once' if once else 'from a call on'}", len(points), len(wrong),
-        time.monotonic() - started, SEED, "no call fails",
+        time.monotonic() - started, SEED, "catalog.json written in place",
     )  # fmt: skip
     assert not wrong, "\n".join(wrong)
+
+
+@needs_watching
+def test_a_catalog_that_is_written_in_place_is_seen_to_be_lost_on_a_full_disk(
+    jobs: Jobs, place: Path, before: Path, after: Path
+):
+    catalog = copied(before, place / "x.catalog")
+    command = ("in_place", "cli", "ingest", "folder", place / "many", "--to", catalog)
+    calls = jobs.run(*command, within=catalog).calls
+    at = [n for n, call in enumerate(calls) if call.name == "write" and call.path == str(catalog / "catalog.json")][1]
+    wrong = wrong_on_failure(jobs, at, errno.ENOSPC, False, place, before, after, "in_place")
+    assert any("a reader sees" in what for what in wrong), wrong
 
 
 def test_with_64_descriptors_an_ingest_ends_well_or_with_one_line(

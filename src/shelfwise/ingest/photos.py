@@ -17,15 +17,11 @@ from shelfwise.ingest.records import FilePart, PhotoSource, ProductRecord
 
 @dataclass(frozen=True, slots=True)
 class ReadPhoto:
-    """A photo as its source gives it: its bytes, or why there are none."""
+    """A photo as its source gives it: its bytes with their sha256, or why there are none."""
 
     source: PhotoSource
     content: bytes | ImageError
-
-    @property
-    def digest(self) -> bytes | None:
-        """Sha256 of the bytes."""
-        return hashlib.sha256(self.content).digest() if isinstance(self.content, bytes) else None
+    digest: bytes | None
 
     @property
     def is_missing(self) -> bool:
@@ -38,9 +34,10 @@ class ReadPhoto:
 def read_photo(photo: PhotoSource) -> ReadPhoto:
     """Read a photo's bytes."""
     try:
-        return ReadPhoto(photo, _bytes_of(photo.data))
+        content = _bytes_of(photo.data)
     except ImageError as error:
-        return ReadPhoto(photo, error)
+        return ReadPhoto(photo, error, None)
+    return ReadPhoto(photo, content, hashlib.sha256(content).digest())
 
 
 def _bytes_of(data: bytes | Path | FilePart | ImageError) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -105,7 +106,8 @@ def _again(catalog: Catalog, image: dict[str, Any], decoders: Decoders) -> dict[
         source = content
     elif image["offset"]:
         source = FilePart(path, image["offset"], image["length"] or 0)
-    photo = ReadPhoto(PhotoSource(image["uri"], source, may_be_missing), content)
+    digest = hashlib.sha256(content).digest() if isinstance(content, bytes) else None
+    photo = ReadPhoto(PhotoSource(image["uri"], source, may_be_missing), content, digest)
     return image_row(image["product_id"], image["position"], photo, decoders, in_place=False)
 
 
