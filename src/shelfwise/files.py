@@ -24,6 +24,10 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+# Files beyond which syncing all of the system's at once is faster than one by one: a sync takes some milliseconds.
+_MANY = 200
+
+
 @contextmanager
 def room_for(path: Path, size_bytes: int = 0) -> Iterator[None]:
     """Turn what any library says of a full disk into a DiskFullError that names path, bytes needed and bytes free."""
@@ -104,9 +108,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     try:
         with _locked(part):
             yield part
-            for folder, _, files in os.walk(part):
-                for name in (*files, "."):
-                    sync(Path(folder, name))
+            _sync_all(part)
             part.rename(path)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
@@ -134,6 +136,16 @@ def _locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _sync_all(folder: Path) -> None:
+    """Make everything in a folder survive a power cut; of many files the whole system's at once, which takes less time."""
+    paths = [Path(above, name) for above, _, names in os.walk(folder) for name in (*names, ".")]
+    if len(paths) > _MANY:
+        os.sync()  # on Linux it waits until all is written
+    else:
+        for path in paths:
+            sync(path)
 
 
 def sync(path: Path) -> None:

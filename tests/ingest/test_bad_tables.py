@@ -111,107 +111,232 @@ def plus(row: bytes, **expected: Any) -> Case:
 
 ROWS: dict[str, dict[str, Case]] = {
     "CSV with an unclosed quote": {
-        "in the last column": shop(b'1,Dress,a\n2,"Hat,a\n3,Bag,b\n', stops=r"shop\.csv, line 3: the quote that opens here is not closed"),
+        "in the last column": shop(
+            b'1,Dress,a\n2,"Hat,a\n3,Bag,b\n', stops=r"shop\.csv, line 3: the quote that opens here is not closed"
+        ),
         "text behind a quote": shop(b'1,"Dress" red,a\n', stops="line 2: .* is closed on line 2, but text follows"),
     },
     "too many or too few fields in a row": {
-        "too many": plus(b"2,Hat,a,9", bad=(("row_columns", "shop.csv, line 3", "4 fields, the header has 3", "2,Hat,a,9"),)),
+        "too many": plus(
+            b"2,Hat,a,9", bad=(("row_columns", "shop.csv, line 3", "4 fields, the header has 3", "2,Hat,a,9"),)
+        ),
         "too few": plus(b"2,Hat", bad=(("row_columns", "shop.csv, line 3", "2 fields, the header has 3", "2,Hat"),)),
     },
     "repeated header, missing column, wrong separator": {
-        "repeated": shop(b"1,Dress,a\n", b"id,title,title\n", stops=r"columns \['title'\] are there twice; found columns \['id'"),
-        "missing": shop(b"1,Dress,a\n", b"id,titel,cat\n", stops=r"found columns \['id', 'titel', 'cat'\], need \['title'\]; 'titel' may be"),
-        "separator": shop(b"1;Dress;a\n", b"id;title;cat\n", stops="found columns .*, need .*; looks like ';': give --separator ';'"),
+        "repeated": shop(
+            b"1,Dress,a\n", b"id,title,title\n", stops=r"columns \['title'\] are there twice; found columns \['id'"
+        ),
+        "missing": shop(
+            b"1,Dress,a\n",
+            b"id,titel,cat\n",
+            stops=r"found columns \['id', 'titel', 'cat'\], need \['title'\]; 'titel' may be",
+        ),
+        "separator": shop(
+            b"1;Dress;a\n", b"id;title;cat\n", stops="found columns .*, need .*; looks like ';': give --separator ';'"
+        ),
     },
     "BOM, UTF-16, Latin-1": {
         "BOM": shop("1,Café,a\n".encode(), b"\xef\xbb\xbf" + HEAD, added=1, says=("encoding utf-8",)),
         "UTF-16": shop("id,title,cat\n1,Café,a\n".encode("utf-16"), b"", added=1, says=("encoding utf-16-le",)),
-        "UTF-16 without a mark": shop("id,title,cat\n1,a,a\n".encode("utf-16-le"), b"", stops="give --encoding utf-16-le"),
+        "UTF-16 without a mark": shop(
+            "id,title,cat\n1,a,a\n".encode("utf-16-le"), b"", stops="give --encoding utf-16-le"
+        ),
         "Latin-1": shop(b"1,Caf\xe9,a\n2,\x81,a\n", added=2, says=("encoding latin-1",)),
         "its usual form": shop(b"1,Caf\xe9 \x80,a\n", added=1, says=("encoding cp1252",)),
     },
     "a byte that is not of the encoding": {
-        "one among good ones": shop("1,Pâté,a\n2,Crème".encode() + b" \xe9,a\n", added=1, says=("encoding utf-8",), bad=(
-            ("row_encoding", "shop.csv, line 3", "byte 0xe9 at offset 33 is no utf-8 text", r"2,Crème \xe9,a"),)),
+        "one among good ones": shop(
+            "1,Pâté,a\n2,Crème".encode() + b" \xe9,a\n",
+            added=1,
+            says=("encoding utf-8",),
+            bad=(("row_encoding", "shop.csv, line 3", "byte 0xe9 at offset 33 is no utf-8 text", r"2,Crème \xe9,a"),),
+        ),
     },
     "NUL byte / field over 128 KiB / CR-only lines": {
         "NUL": plus(b"2,H\0at,a", bad=(("row_nul", "shop.csv, line 3", "a NUL byte at offset 26", ""),)),
-        "long field": plus(b"2," + b"x" * 131_073 + b",a", bad=(
-            ("row_field_size", "shop.csv, line 3", "a field of 131073 characters, limit 131072", "2," + "x" * 198),)),
+        "long field": plus(
+            b"2," + b"x" * 131_073 + b",a",
+            bad=(
+                ("row_field_size", "shop.csv, line 3", "a field of 131073 characters, limit 131072", "2," + "x" * 198),
+            ),
+        ),
         "CR": shop(b"1,Dress,a\r2,Hat,b\r", HEAD.replace(b"\n", b"\r"), added=2),
     },
     "category `NA`, `null`, `None` / empty": {
         "text": shop(b"1,a,NA\n2,b,null\n3,c,None\n", added=3, says=("3 products in 3 categories",)),
         "empty": plus(b"2,Hat,", bad=(("label_missing", "shop.csv, line 3", "cat: the category is empty", "2,Hat,"),)),
-        "quoted": plus(b'2,Hat,""', bad=(("label_missing", "shop.csv, line 3", "cat: the category is empty", '2,Hat,""'),)),
-        "blanks": plus(b"2,Hat,   ", bad=(("label_missing", "shop.csv, line 3", "cat: the category is empty", "2,Hat,   "),)),
+        "quoted": plus(
+            b'2,Hat,""', bad=(("label_missing", "shop.csv, line 3", "cat: the category is empty", '2,Hat,""'),)
+        ),
+        "blanks": plus(
+            b"2,Hat,   ", bad=(("label_missing", "shop.csv, line 3", "cat: the category is empty", "2,Hat,   "),)
+        ),
     },
     "ids `007` and `7`, `1e5`, `1.0`": {
         "CSV": shop(b"007,a,x\n7,b,x\n1e5,c,x\n1.0,d,x\n100000,e,x\n1,f,x\n", added=6),
-        "JSON": lines(b'{"id":7,"title":"a","cat":"x"}', b'{"id":"007","title":"b","cat":"x"}', b'{"id":1e5,"title":"c","cat":"x"}',
-                      b'{"id":1.0,"title":"d","cat":"x"}', added=4),
+        "JSON": lines(
+            b'{"id":7,"title":"a","cat":"x"}',
+            b'{"id":"007","title":"b","cat":"x"}',
+            b'{"id":1e5,"title":"c","cat":"x"}',
+            b'{"id":1.0,"title":"d","cat":"x"}',
+            added=4,
+        ),
     },
     "the same id again, same content / different content": {
         "same": shop(b"1,Dress,a\n2,Hat,a\n1,Dress,a\n", added=2, says=("+ 0 quarantined + 1 duplicates",)),
-        "different": shop(b"1,Dress,a\n2,Hat,a\n1,Skirt,a\n", added=1, bad=tuple(
-            ("id_conflict", f"shop.csv, line {line}", "the id '1' occurs 2 times with different content: shop.csv, line 2 and shop.csv, line 4", begin)
-            for line, begin in ((2, "1,Dress,a"), (4, "1,Skirt,a")))),
+        "different": shop(
+            b"1,Dress,a\n2,Hat,a\n1,Skirt,a\n",
+            added=1,
+            bad=tuple(
+                (
+                    "id_conflict",
+                    f"shop.csv, line {line}",
+                    "the id '1' occurs 2 times with different content: shop.csv, line 2 and shop.csv, line 4",
+                    begin,
+                )
+                for line, begin in ((2, "1,Dress,a"), (4, "1,Skirt,a"))
+            ),
+        ),
     },
     "the same picture under different categories": {
         "in two rows": photos(b"1,1.jpg,a\n2,1.jpg,b\n", added=2, says=("accepted with a note  label_conflict 1",)),
     },
     "JSON that is broken / a value that is none (NaN, 1e999, a key twice)": {
-        "trailing comma": array(b'[{"id":1,"title":"a","cat":"x"},\n]', stops=r"shop\.json, line 2, column 1: a value expected"),
-        "cut last line": lines(b'{"id":1,"title":"a","cat":"x"}', b'{"id":2,"ti', stops=r"shop\.jsonl, line 2, column 9: "),
-        "an array in lines": lines(b'[{"id":1}]', stops="is a JSON array, not one JSON object a line: end its name in .json"),
+        "trailing comma": array(
+            b'[{"id":1,"title":"a","cat":"x"},\n]', stops=r"shop\.json, line 2, column 1: a value expected"
+        ),
+        "cut last line": Case(
+            {"shop.jsonl": b'{"id":1,"title":"a","cat":"x"}\n{"id":2,"ti'},
+            TABLE.replace("csv", "jsonl"),
+            stops=r"shop\.jsonl, line 2, column 9: Unterminated string",
+        ),
+        "an array in lines": lines(
+            b'[{"id":1}]', stops="is a JSON array, not one JSON object a line: end its name in .json"
+        ),
         "lines in an array": array(b'{"id":1}\n{"id":2}\n', stops="one JSON object a line: end its name in .jsonl"),
-        "100,000 brackets": lines(b'{"id":1,"title":"a","cat":"x"}', b"[" * 100_000, stops="line 2, column 100001: the text breaks off"),
-        "NaN": lines(b'{"id":1,"title":NaN,"cat":"x"}', b'{"id":2,"title":"b","cat":"x"}', added=1, bad=(
-            ("row_value", "shop.jsonl, line 1", "NaN is no JSON value", '{"id":1,"title":NaN'),)),
-        "1e999": lines(b'{"id":1,"title":1e999,"cat":"x"}', b'{"id":2,"title":"b","cat":"x"}', added=1, bad=(
-            ("row_value", "shop.jsonl, line 1", "1e999 is too large for a number", '{"id":1,"title":1e999'),)),
-        "key twice": array(b'[{"id":1,"id":3,"title":"a","cat":"x"},{"id":2,"title":"b","cat":"x"}]', added=1, bad=(
-            ("row_duplicate_key", "shop.json, row 1", r"keys \['id'\] are there twice", '{"id":1,"id":3'),)),
-        "deep": lines(b'{"id":1,"a":' + b"[" * 64 + b"]" * 64 + b"}", b'{"id":2,"title":"b","cat":"x"}', added=1, bad=(
-            ("row_value", "shop.jsonl, line 1", "nested 65 deep, limit 64", '{"id":1,"a":[[[['),)),
+        "100,000 brackets": lines(
+            b'{"id":1,"title":"a","cat":"x"}', b"[" * 100_000, stops="line 2, column 100001: the text breaks off"
+        ),
+        "NaN": lines(
+            b'{"id":1,"title":NaN,"cat":"x"}',
+            b'{"id":2,"title":"b","cat":"x"}',
+            added=1,
+            bad=(("row_value", "shop.jsonl, line 1", "NaN is no JSON value", '{"id":1,"title":NaN'),),
+        ),
+        "1e999": lines(
+            b'{"id":1,"title":1e999,"cat":"x"}',
+            b'{"id":2,"title":"b","cat":"x"}',
+            added=1,
+            bad=(("row_value", "shop.jsonl, line 1", "1e999 is too large for a number", '{"id":1,"title":1e999'),),
+        ),
+        "key twice": array(
+            b'[{"id":1,"id":3,"title":"a","cat":"x"},{"id":2,"title":"b","cat":"x"}]',
+            added=1,
+            bad=(("row_duplicate_key", "shop.json, row 1", r"keys \['id'\] are there twice", '{"id":1,"id":3'),),
+        ),
+        "deep": lines(
+            b'{"id":1,"a":' + b"[" * 64 + b"]" * 64 + b"}",
+            b'{"id":2,"title":"b","cat":"x"}',
+            added=1,
+            bad=(("row_value", "shop.jsonl, line 1", "nested 65 deep, limit 64", '{"id":1,"a":[[[['),),
+        ),
     },
     "damaged BSON": {
-        "size too small": documents(of_size(4), added=2, ends=1, says=unreadable("says that it is 4 bytes long, not 5 to 16 MiB")),
-        "size negative": documents(of_size(-7), added=2, ends=1, says=unreadable("says that it is -7 bytes long, not 5 to 16 MiB")),
-        "size of 16 MiB and more": documents(of_size(2**25), added=2, ends=1, says=unreadable("says that it is 33,554,432 bytes long")),
-        "size too large": documents(of_size(len(SOUND[2]) + 5), added=2, ends=1, says=unreadable("does not end with a zero byte")),
-        "size beyond the end": documents(of_size(ALL), added=2, ends=1, says=unreadable(f"is {ALL:,} bytes long, and only")),
-        "cut last document": Case(TREE | {"train.bson": b"".join(SOUND[:3])[:-9]}, BSON, added=2, ends=1,
-                                  says=unreadable(f"and only {FOURTH - THIRD - 9:,} are left", FOURTH - THIRD - 9)),
-        "salvage": documents(of_size(4), " --salvage", added=3, ends=1,
-                             says=(f"damaged at byte {THIRD:,}: {FOURTH - THIRD:,} bytes skipped: ",)),
-        "no BSON": Case(TREE | {"train.bson": b"id,title\n1,Dress\n"}, BSON, stops=r"train\.bson is not a BSON file, or damaged from its first byte"),
+        "size too small": documents(
+            of_size(4), added=2, ends=1, says=unreadable("says that it is 4 bytes long, not 5 to 16 MiB")
+        ),
+        "size negative": documents(
+            of_size(-7), added=2, ends=1, says=unreadable("says that it is -7 bytes long, not 5 to 16 MiB")
+        ),
+        "size of 16 MiB and more": documents(
+            of_size(2**25), added=2, ends=1, says=unreadable("says that it is 33,554,432 bytes long")
+        ),
+        "size too large": documents(
+            of_size(len(SOUND[2]) + 5), added=2, ends=1, says=unreadable("does not end with a zero byte")
+        ),
+        "size beyond the end": documents(
+            of_size(ALL), added=2, ends=1, says=unreadable(f"is {ALL:,} bytes long, and only")
+        ),
+        "cut last document": Case(
+            TREE | {"train.bson": b"".join(SOUND[:3])[:-9]},
+            BSON,
+            added=2,
+            ends=1,
+            says=unreadable(f"and only {FOURTH - THIRD - 9:,} are left", FOURTH - THIRD - 9),
+        ),
+        "salvage": documents(
+            of_size(4),
+            " --salvage",
+            added=3,
+            ends=1,
+            says=(f"damaged at byte {THIRD:,}: {FOURTH - THIRD:,} bytes skipped: ",),
+        ),
+        "no BSON": Case(
+            TREE | {"train.bson": b"id,title\n1,Dress\n"},
+            BSON,
+            stops=r"train\.bson is not a BSON file, or damaged from its first byte",
+        ),
         "empty": Case(TREE | {"train.bson": b""}, BSON, stops=r"train\.bson is empty: there are no documents in it"),
-        "unknown type": documents(SOUND[2].replace(b"\x10category_id", b"\x20category_id"), added=3, bad=(
-            ("bson_type", f"train.bson, byte {THIRD}", "the field 'category_id' is of the type 0x20, which BSON does not know", ""),)),
-        "invalid UTF-8": documents(product(2, note="Xy").replace(b"Xy", b"\xff\xfe"), added=3, bad=(
-            ("row_encoding", f"train.bson, byte {THIRD}", "the text 'note' is no UTF-8: 0xff", ""),)),
-        "deep nesting": documents(product(2, note=nested(70)), added=3, bad=(
-            ("row_depth", f"train.bson, byte {THIRD}", "nested more than 64 documents deep", ""),)),
+        "unknown type": documents(
+            SOUND[2].replace(b"\x10category_id", b"\x20category_id"),
+            added=3,
+            bad=(
+                (
+                    "bson_type",
+                    f"train.bson, byte {THIRD}",
+                    "the field 'category_id' is of the type 0x20, which BSON does not know",
+                    "",
+                ),
+            ),
+        ),
+        "invalid UTF-8": documents(
+            product(2, note="Xy").replace(b"Xy", b"\xff\xfe"),
+            added=3,
+            bad=(("row_encoding", f"train.bson, byte {THIRD}", "the text 'note' is no UTF-8: 0xff", ""),),
+        ),
+        "deep nesting": documents(
+            product(2, note=nested(70)),
+            added=3,
+            bad=(("row_depth", f"train.bson, byte {THIRD}", "nested more than 64 documents deep", ""),),
+        ),
     },
     "picture field of another type / no picture / five pictures": {
-        "text": documents(product(2, pictures=[{"picture": "1.jpg"}]), added=3, bad=(
-            ("field_type", f"train.bson, byte {THIRD}", "imgs: '0': 'picture' is a string, not binary", ""),)),
-        "no list": documents(product(2, pictures="1.jpg"), added=3, bad=(
-            ("field_type", f"train.bson, byte {THIRD}", "'imgs' is a string, not an array", ""),)),
-        "empty list": documents(product(2, pictures=[]), added=3, bad=(
-            ("no_image", f"train.bson, byte {THIRD}", "'imgs' is an empty list", ""),)),
-        "five": documents(product(2, pictures=[{"picture": tiny(n)} for n in range(20, 25)]), added=4, says=("photos  8 = 8 images",)),
+        "text": documents(
+            product(2, pictures=[{"picture": "1.jpg"}]),
+            added=3,
+            bad=(("field_type", f"train.bson, byte {THIRD}", "imgs: '0': 'picture' is a string, not binary", ""),),
+        ),
+        "no list": documents(
+            product(2, pictures="1.jpg"),
+            added=3,
+            bad=(("field_type", f"train.bson, byte {THIRD}", "'imgs' is a string, not an array", ""),),
+        ),
+        "empty list": documents(
+            product(2, pictures=[]),
+            added=3,
+            bad=(("no_image", f"train.bson, byte {THIRD}", "'imgs' is an empty list", ""),),
+        ),
+        "five": documents(
+            product(2, pictures=[{"picture": tiny(n)} for n in range(20, 25)]), added=4, says=("photos  8 = 8 images",)
+        ),
     },
     "a path that leads out, a device, a FIFO, `file://`": {
-        name: photos(b"1,1.jpg,a\n2,%b,a\n" % path.encode(), prepare, added=2, bad=(("path_outside", place or path, words, ""),))
+        name: photos(
+            b"1,1.jpg,a\n2,%b,a\n" % path.encode(), prepare, added=2, bad=(("path_outside", place or path, words, ""),)
+        )
         for name, path, place, words, prepare in (
             ("dots", "../../etc/passwd", "", "leads to a place outside", lambda _: None),
             ("absolute", "/etc/passwd", "", "leads to a place outside", lambda _: None),
             ("link", "out.jpg", "", "leads to a place outside", links_out),
             ("link to a device", "zero.jpg", "", "leads to a place outside", links_out),
             ("device", "/dev/zero", "", "leads to a place outside", lambda _: None),
-            ("FIFO", "fifo.jpg", "fifo.jpg", "no regular file, and was not opened", lambda folder: os.mkfifo(folder / "fifo.jpg")),
+            (
+                "FIFO",
+                "fifo.jpg",
+                "fifo.jpg",
+                "is no regular file, so it was not opened",
+                lambda folder: os.mkfifo(folder / "fifo.jpg"),
+            ),
             ("address", "file:///etc/passwd", "", "is an address, not a path below", lambda _: None),
         )
     },
@@ -225,13 +350,18 @@ ROWS: dict[str, dict[str, Case]] = {
         "kept": shop(b"=1+1,=cmd|' /C calc'!A0,@SUM(1)\n'2,+1,-1\n", added=2),
     },
     "the file changes during the import": {
-        "grows": shop(b"1,Dress,a\n2,Hat,a\n", stops=r"source_changed: shop\.csv was changed while it was read: start again"),
+        "grows": shop(
+            b"1,Dress,a\n2,Hat,a\n", stops=r"source_changed: shop\.csv was changed while it was read: start again"
+        ),
     },
     "a .gz that unpacks to more than the limit": {
-        "bomb": Case({"shop.csv.gz": gzip.compress(HEAD + b"1,Dress,a\n" * 10_000)}, TABLE.replace("csv", "csv.gz"),
-                     stops="unpacks to more than 65536 bytes: unpack it yourself"),
+        "bomb": Case(
+            {"shop.csv.gz": gzip.compress(HEAD + b"1,Dress,a\n" * 10_000)},
+            TABLE.replace("csv", "csv.gz"),
+            stops="unpacks to more than 65536 bytes: unpack it yourself",
+        ),
     },
-}  # fmt: skip
+}
 
 CASES = {f"{row}: {name}": case for row, cases in ROWS.items() for name, case in cases.items()}
 
@@ -275,7 +405,7 @@ class GrowingBars:
         self._file = file
 
     @contextmanager
-    def task(self, label: str, total: int | None) -> Iterator[Advance]:
+    def task(self, label: str, total: int | None) -> Iterator[Advance]:  # noqa: ARG002
         if label.startswith("ingest"):
             with self._file.open("ab") as file:
                 file.write(b"9,Bag,a\n")
@@ -316,7 +446,9 @@ def test_a_broken_table_stops_with_one_line_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.stops])
-def test_a_bad_row_is_counted_and_listed_and_costs_no_other(capsys: pytest.CaptureFixture[str], folder: Path, name: str):
+def test_a_bad_row_is_counted_and_listed_and_costs_no_other(
+    capsys: pytest.CaptureFixture[str], folder: Path, name: str
+):
     case = CASES[name]
     command = [*lay(case, folder), "--max-bad", "100"]
     told = as_json(capsys, *command, code=case.ends)
@@ -334,11 +466,10 @@ def test_a_bad_row_is_counted_and_listed_and_costs_no_other(capsys: pytest.Captu
         assert re.search(words, entry["detail"])
         assert entry["text"].startswith(begins)
     _, out, _ = run(capsys, "quarantine", "list", "x.catalog")
-    shown = re.sub(r"\s", "", out)  # cells are folded
-    for reason, place, words, begins in case.bad:
-        for part in (reason, place, begins[:40]):
+    shown = re.sub(r"\s", "", out)  # long cells are folded
+    for entry, (reason, place, _, begins) in zip(listed, case.bad, strict=True):
+        for part in (reason, place, entry["detail"][:40], begins[:30]):
             assert re.sub(r"\s", "", part) in shown
-        assert re.search(re.sub(r"\s", "", words), shown)
     code, _, _ = run(capsys, *command, "--strict")
     assert code == (1 if case.bad or case.ends else 0)
 
@@ -390,9 +521,9 @@ def test_formula_text_is_kept_escaped_on_export_and_read_back(capsys: pytest.Cap
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
     assert {"'=1+1", "'=cmd|' /C calc'!A0", "''2"} <= set(cells)
     (arguments,) = told["ingest"]
-    as_json(capsys, *("y.catalog" if part == "CATALOG" else part for part in arguments))
+    as_json(capsys, *arguments)
     columns = ["product_id", "title", "category"]
-    kept, back = (Catalog(folder / name).products(columns).to_pylist() for name in ("x.catalog", "y.catalog"))
+    kept, back = (Catalog(folder / name).products(columns).to_pylist() for name in ("x.catalog", "out.catalog"))
     assert kept == back
     assert kept[0]["title"] == "=cmd|' /C calc'!A0"
 

@@ -40,19 +40,27 @@ def only_one(path: Path, doing: str, wait_s: float = PATIENCE_S) -> Iterator[Non
 
 
 def _acquire(path: Path, deadline: float) -> int:
+    """Wait in line: only who holds the place next to it may take the lock, so that none writes again and again alone."""
+    place = _polled(path.with_name(f"{path.name}.next"), path, deadline)
+    try:
+        return _polled(path, path, deadline)
+    finally:
+        os.close(place)
+
+
+def _polled(file: Path, lock: Path, deadline: float) -> int:
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_still(path, handle):
+            if _is_still(file, handle):
                 return handle
             os.close(handle)  # its folder was removed while this process waited for it
         except BlockingIOError:
-            message = _who(path, os.pread(handle, 4096, 0))
             os.close(handle)
             if time.monotonic() >= deadline:
-                raise CatalogBusyError(message) from None
+                raise CatalogBusyError(_who(lock)) from None
             time.sleep(_POLL_S)
         except BaseException:
             os.close(handle)
@@ -66,11 +74,11 @@ def _is_still(path: Path, handle: int) -> bool:
         return False
 
 
-def _who(path: Path, content: bytes) -> str:
+def _who(path: Path) -> str:
     catalog = path.parent.parent
     try:
-        holder = json.loads(content)
+        holder = json.loads(path.read_bytes())
         who = f"{holder['doing']} (process {holder['pid']} on {holder['host']}, since {holder['since']})"
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         who = "another process"
     return f"{catalog} is being changed by {who}: wait until it is done, or stop it, and try again"

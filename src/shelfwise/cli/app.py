@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from cyclopts.config import Toml
 
 from shelfwise import __version__
+from shelfwise.cli.foreign import visible_json
 
 # A parameter whose fields are flags of the command itself.
 FLAT = Parameter(name="*")
@@ -27,5 +28,5 @@ app = App(
 
 def print_json(value: Mapping[str, Any]) -> int:
     """Print a summary for machines."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(visible_json(json.dumps(value, indent=2, ensure_ascii=False)))
     return 0

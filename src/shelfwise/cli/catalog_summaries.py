@@ -6,9 +6,9 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
 from rich.table import Table
 
+from shelfwise.cli.foreign import plain, visible
 from shelfwise.cli.summaries import console, counted, next_line
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def shown(summary: ShowSummary) -> int:
     """Print what a catalog holds."""
     s, c = summary, summary.counts
     console.print(
-        f"[bold]{escape(s.path)}[/]  version {s.version}, {c.products:,} products, {c.photos:,} photos, "
+        f"[bold]{plain(s.path)}[/]  version {s.version}, {c.products:,} products, {c.photos:,} photos, "
         f"{s.size_bytes / 1e6:,.0f} MB"
     )
     console.print(
@@ -55,7 +55,7 @@ def shown(summary: ShowSummary) -> int:
     _print_sample(summary)
     _print_bad(summary)
     for entry in s.history[-5:]:
-        console.print(f"version {entry['version']}   {entry['time']}  {escape(entry['what'])}", style="dim")
+        console.print(f"version {entry['version']}   {entry['time']}  {plain(entry['what'])}", style="dim")
     return 0
 
 
@@ -64,11 +64,11 @@ def _print_tree(summary: ShowSummary) -> None:
         return
     levels = _table("level", "categories", "different names")
     for level in summary.tree:
-        levels.add_row(escape(level["level"]), f"{level['categories']:,}", f"{level['different_names']:,}")
+        levels.add_row(plain(level["level"]), f"{level['categories']:,}", f"{level['different_names']:,}")
     console.print(levels)
     shelves = _table("fullest shelves", "products")
     for shelf in summary.shelves[:_SHELVES]:
-        shelves.add_row(escape(" > ".join(shelf["names"])), f"{shelf['products']:,}")
+        shelves.add_row(plain(" > ".join(shelf["names"])), f"{shelf['products']:,}")
     if len(summary.shelves) > _SHELVES:
         rest = summary.shelves[_SHELVES:]
         shelves.add_row(f"{len(rest):,} more", f"{sum(shelf['products'] for shelf in rest):,}")
@@ -83,7 +83,7 @@ def _print_sample(summary: ShowSummary) -> None:
         sample.add_column(heading, overflow="ellipsis", no_wrap=True, max_width=_LETTERS)
     for row in summary.sample:
         names = " > ".join(row["names"])
-        sample.add_row(*(escape(text or "") for text in (row["product_id"], names, row["split"], row["title"])))
+        sample.add_row(*(plain(text or "") for text in (row["product_id"], names, row["split"], row["title"])))
     console.print(sample)
 
 
@@ -98,7 +98,7 @@ def _print_bad(summary: ShowSummary) -> None:
         first = summary.label_conflicts[0]
         console.print(
             f"label_conflict  {len(summary.label_conflicts)} pictures (or more) under several categories, e.g. "
-            f"{escape(first['images'][0])}: {escape(' / '.join(first['categories'][:3]))}"
+            f"{plain(first['images'][0])}: {plain(' / '.join(first['categories'][:3]))}"
         )
 
 
@@ -107,7 +107,7 @@ def divided(summary: SplitSummary) -> int:
     s = summary
     table = _table("split", "before", "after")
     for name in sorted(s.before.keys() | s.after.keys()):
-        table.add_row(escape(name), f"{s.before.get(name, 0):,}", f"{s.after.get(name, 0):,}")
+        table.add_row(plain(name), f"{s.before.get(name, 0):,}", f"{s.after.get(name, 0):,}")
     console.print(table)
     console.print(
         f"{s.products:,} products in {s.units:,} units: {s.kept:,} kept their split, {s.assigned:,} had none, "
@@ -118,8 +118,8 @@ def divided(summary: SplitSummary) -> int:
     if any(s.across_splits.values()):
         console.print(f"[yellow]note[/]    pairs across splits that were fixed before: {counted(s.across_splits)}")
     for note in s.notes:
-        console.print(f"[yellow]note[/]    {escape(note)}")
-    next_line(f"shelfwise embed {s.catalog}")
+        console.print(f"[yellow]note[/]    {plain(note)}")
+    next_line("embed", s.catalog)
     return 0
 
 
@@ -128,14 +128,18 @@ def listed(entries: list[dict[str, Any]], total: int, catalog: Path) -> int:
     table = Table(box=None, pad_edge=False)
     for heading in ("id", "place", "code", "why"):
         table.add_column(heading, overflow="fold", max_width=_LETTERS)
+    table.add_column("text", overflow="ellipsis", no_wrap=True, max_width=_LETTERS // 2)
     for entry in entries:
-        why = entry["detail"] or ""
-        table.add_row(*(escape(text or "") for text in (entry["id"], entry["place"], entry["code"], why)))
+        cells = (entry["id"], entry["place"], entry["code"], entry["detail"], entry["text"])
+        table.add_row(*(plain(text or "") for text in cells))
     if entries:
         console.print(table)
     console.print(f"{len(entries):,} of {total:,} quarantined rows and photos", style="dim")
-    if entries:
-        next_line(f"shelfwise quarantine retry {catalog}, or mend the source and ingest it again")
+    stages = {entry["stage"] for entry in entries}
+    if "photo" in stages:
+        next_line("quarantine", "retry", str(catalog))
+    if "row" in stages:
+        console.print("next    mend the source and ingest it again", style="dim")
     return 0
 
 
@@ -151,13 +155,13 @@ def retried(summary: RetrySummary) -> int:
 def exported(summary: ExportSummary) -> int:
     """Print what was written, what the format could not hold, and what reads it back."""
     s = summary
-    console.print(f"[bold]{escape(s.to)}[/]: {s.products:,} products with {s.photos:,} photos in {s.files:,} files")
+    console.print(f"[bold]{plain(s.to)}[/]: {s.products:,} products with {s.photos:,} photos in {s.files:,} files")
     if s.left_out:
-        console.print(f"left out       {escape(counted(s.left_out))}")
+        console.print(f"left out       {counted(s.left_out)}")
     if s.notes:
-        console.print(f"held otherwise {escape(counted(s.notes))}")
+        console.print(f"held otherwise {counted(s.notes)}")
     for arguments in s.ingest:
-        console.print(f"reads back with  shelfwise {shlex.join(arguments)}", style="dim", markup=False)
+        console.print(f"reads back with  shelfwise {visible(shlex.join(arguments))}", style="dim", markup=False)
     if not s.ingest:
         console.print("no command reads it back as it was", style="dim")
     return 0
@@ -165,15 +169,15 @@ def exported(summary: ExportSummary) -> int:
 
 def undone(catalog: Path, left: Snapshot, now: Snapshot) -> int:
     """Print what was taken back."""
-    console.print(f"taken back: version {left.version}, {escape(left.what)} ({left.time})")
-    console.print(f"[bold]{escape(str(catalog))}[/] is at version {now.version}, {escape(now.what)} ({now.time})")
+    console.print(f"taken back: version {left.version}, {plain(left.what)} ({left.time})")
+    console.print(f"[bold]{plain(str(catalog))}[/] is at version {now.version}, {plain(now.what)} ({now.time})")
     return 0
 
 
 def verified(summary: VerifySummary) -> int:
     """Print what differs."""
     for finding in summary.findings:
-        console.print(f"[red]{finding.code}[/]  {escape(finding.what)}: {escape(finding.detail)}")
+        console.print(f"[red]{finding.code}[/]  {plain(finding.what)}: {plain(finding.detail)}")
     said = f"{len(summary.findings):,} differ" if summary.findings else "all as written"
     console.print(f"{summary.files:,} files and {summary.pictures:,} pictures compared: [bold]{said}[/]")
     if summary.leftovers:

@@ -10,6 +10,7 @@ import traceback
 from cyclopts import CycloptsError
 
 from shelfwise.cli.commands import app
+from shelfwise.cli.foreign import visible
 from shelfwise.errors import DiskFullError, ShelfwiseError
 
 DONE, FINDINGS, USER_ERROR, BUG, DISK_FULL = 0, 1, 2, 70, 74
@@ -27,8 +28,11 @@ def _run(arguments: list[str]) -> int:
         code = int(app(arguments, exit_on_error=False, print_error=False, result_action="return_value") or DONE)
         sys.stdout.flush()  # a full disk or a closed pipe shows here, not when the interpreter ends
         return code
-    except (CycloptsError, ShelfwiseError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except CycloptsError as error:
+        print("\n".join(map(visible, f"error: {error}".split("\n"))), file=sys.stderr)
+        return USER_ERROR
+    except ShelfwiseError as error:
+        print(f"error: {visible(str(error))}", file=sys.stderr)
         return DISK_FULL if isinstance(error, DiskFullError) else USER_ERROR
     except KeyboardInterrupt:
         print("stopped: the same command goes on where it was", file=sys.stderr)
@@ -40,7 +44,7 @@ def _run(arguments: list[str]) -> int:
         said = (
             f"{error.strerror}: {error.filename}" if error.filename else error.strerror or str(error).partition("\n")[0]
         )
-        print(f"error: {said}", file=sys.stderr)
+        print(f"error: {visible(said)}", file=sys.stderr)
         _drop_output()
         return USER_ERROR
     except Exception:

@@ -9,6 +9,7 @@ from rich import progress as rich_progress
 from rich.console import Console
 from rich.text import Text
 
+from shelfwise.cli.foreign import visible
 from shelfwise.progress import Advance, Progress
 
 
@@ -35,7 +36,7 @@ class _Bars:
             rich_progress.TimeRemainingColumn(),
         )
         with rich_progress.Progress(*columns, console=Console(stderr=True)) as bars:
-            shown = bars.add_task(label, total=total)
+            shown = bars.add_task(visible(label), total=total)
             yield lambda steps: bars.advance(shown, steps)
 
 

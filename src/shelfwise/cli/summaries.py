@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+
+from shelfwise.cli.foreign import plain, visible
 
 if TYPE_CHECKING:
     from shelfwise.demo import DemoSummary
@@ -24,13 +26,13 @@ console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isat
 
 
 def counted(counts: dict[str, int]) -> str:
-    """Name counts in one line."""
-    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    """Name counts in one line, for rich to print."""
+    return ", ".join(f"{plain(name)} {count:,}" for name, count in counts.items())
 
 
-def next_line(command: str) -> None:
+def next_line(*arguments: str) -> None:
     """Print what to type next."""
-    console.print(f"next    {command}", style="dim", markup=False)
+    console.print(f"next    shelfwise {visible(shlex.join(arguments))}", style="dim", markup=False)
 
 
 def ingested(summary: IngestSummary, options: IngestOptions) -> None:
@@ -45,7 +47,7 @@ def ingested(summary: IngestSummary, options: IngestOptions) -> None:
             f"        {s.products:,} products, {s.quarantined_rows:,} quarantined, {s.duplicates:,} duplicates"
         )
     console.print(
-        f"[bold]{escape(s.catalog)}[/]: {s.products:,} products in {s.categories:,} categories on {s.levels} levels"
+        f"[bold]{plain(s.catalog)}[/]: {s.products:,} products in {s.categories:,} categories on {s.levels} levels"
     )
     if not s.dry_run:
         console.print(
@@ -60,15 +62,15 @@ def ingested(summary: IngestSummary, options: IngestOptions) -> None:
         if counts:
             console.print(f"{told}{counted(counts)}")
     if s.facts:
-        console.print("found   " + escape(", ".join(f"{name} {value}" for name, value in s.facts.items())))
+        console.print("found   " + plain(", ".join(f"{name} {value}" for name, value in s.facts.items())))
     if s.ignored_files:
         console.print(f"ignored  {s.ignored_files:,} files that are hidden or no pictures")
     for part in s.damage:
-        console.print(f"[red]damaged[/] at byte {part.offset:,}: {escape(part.detail)}")
+        console.print(f"[red]damaged[/] at byte {part.offset:,}: {plain(part.detail)}")
     if said := s.exceeds(options):
-        console.print(f"[red]{said}[/]: see  shelfwise quarantine list {escape(s.catalog)}")
+        console.print(f"[red]{said}[/]: see  shelfwise quarantine list {plain(shlex.quote(s.catalog))}")
     elif of_source and not s.dry_run:
-        next_line(f"shelfwise {'embed' if s.images else 'show'} {s.catalog}")
+        next_line("embed" if s.images else "show", s.catalog)
 
 
 def embedded(summary: EmbedSummary) -> int:
@@ -79,10 +81,12 @@ def embedded(summary: EmbedSummary) -> int:
     for row in summary.backbones:
         rate = f"{row.photos_per_s:,.0f}" if row.photos_per_s else "-"
         counts = (row.dimension, row.computed, row.same_picture, row.already_there)
-        table.add_row(row.backbone, row.precision, *(f"{count:,}" for count in counts), f"{row.seconds:.1f}", rate)
+        table.add_row(
+            plain(row.backbone), row.precision, *(f"{count:,}" for count in counts), f"{row.seconds:.1f}", rate
+        )
     console.print(table)
     stem = summary.catalog.removesuffix(".catalog")
-    next_line(f"shelfwise train {summary.catalog} --to {stem}.bundle")
+    next_line("train", summary.catalog, "--to", f"{stem}.bundle")
     return 0
 
 
@@ -90,7 +94,7 @@ def trained(summary: TrainSummary, catalog: Path) -> int:
     """Print what was learned and what to expect of it."""
     f = summary.facts
     console.print(
-        f"[bold]{escape(summary.bundle)}[/]: {f['categories']:,} categories from {f['products']:,} products, "
+        f"[bold]{plain(summary.bundle)}[/]: {f['categories']:,} categories from {f['products']:,} products, "
         f"{f['dimension']:,} features, penalty {f['penalty']:.3g}, {f['seconds']:.1f} s"
     )
     table = Table(box=None, pad_edge=False)
@@ -101,7 +105,7 @@ def trained(summary: TrainSummary, catalog: Path) -> int:
         "top-1",
         "top-5",
         "macro-F1",
-        *(f"{escape(level)} top-1" for level in levels),
+        *(f"{plain(level)} top-1" for level in levels),
     ):
         table.add_column(heading, justify="left" if heading == "held out" else "right")
     for name, figures in f["estimates"].items():
@@ -111,28 +115,28 @@ def trained(summary: TrainSummary, catalog: Path) -> int:
     console.print(table)
     console.print(f"temperature {f['temperature']:.4g}, fitted on: {f['temperature_from'].replace('_', ' ')}")
     for note in f["notes"]:
-        console.print(f"[yellow]note[/]    {note}")
-    next_line(f"shelfwise evaluate {summary.bundle} {catalog} --split test --to report/")
+        console.print(f"[yellow]note[/]    {plain(note)}")
+    next_line("evaluate", summary.bundle, str(catalog), "--split", "test", "--to", "report/")
     return 0
 
 
 def evaluated(summary: EvaluateSummary) -> int:
     """Print the headline figures with their intervals, the leave-one-out estimate beside them."""
     m = summary.metrics
-    console.print(f"split {m['split']}: {m['products']:,} products, {m['categories_in_split']:,} categories")
+    console.print(f"split {plain(m['split'])}: {m['products']:,} products, {m['categories_in_split']:,} categories")
     table = Table(box=None, pad_edge=False)
     for heading in ("", "value", "95 % interval", "leave one out", "look-alikes out"):
         table.add_column(heading, justify="left" if not heading else "right")
     rows = {"top-1": m["top1"], "top-5": m["top5"], "macro-F1": m["macro_f1"]}
-    rows |= {f"{escape(level)} top-1": figures["top1"] for level, figures in m["levels"].items()}
+    rows |= {f"{plain(level)} top-1": figures["top1"] for level, figures in m["levels"].items()}
     for name, figure in (rows | {"calibration error": m["calibration_error"]}).items():
         table.add_row(name, _share(figure["value"]), f"{_share(figure['low'])} - {_share(figure['high'])}",
                       _share(figure["leave_one_out"]), _share(figure["leave_look_alikes_out"]))  # fmt: skip
     console.print(table)
     for note in m["notes"]:
-        console.print(f"[yellow]note[/]    {note}")
+        console.print(f"[yellow]note[/]    {plain(note)}")
     if summary.report:
-        console.print(f"report  {summary.report}", markup=False)
+        console.print(f"report  {visible(summary.report)}", markup=False)
     return 0
 
 
@@ -147,11 +151,11 @@ def predicted(predictions: list[Prediction], csv: Path | None) -> int:
         for prediction in predictions:
             if prediction.status == "ok":
                 _, names, probability = prediction.answers[0]
-                shelf = escape(" > ".join(names))
-                console.print(f"{escape(prediction.photo)}  [bold]{shelf}[/]  {probability:.1%}")
+                shelf = plain(" > ".join(names))
+                console.print(f"{plain(prediction.photo)}  [bold]{shelf}[/]  {probability:.1%}")
     for prediction in refused:
-        console.print(f"{escape(prediction.photo)}  [red]{prediction.reason}[/]: {escape(prediction.detail or '')}")
-    where = f" -> {escape(str(csv))}" if csv else ""
+        console.print(f"{plain(prediction.photo)}  [red]{prediction.reason}[/]: {plain(prediction.detail or '')}")
+    where = f" -> {plain(str(csv))}" if csv else ""
     console.print(f"{len(predictions) - len(refused):,} answered, {len(refused):,} quarantined{where}", style="dim")
     return 0
 

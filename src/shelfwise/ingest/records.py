@@ -43,8 +43,9 @@ class PhotoSource:
     def below(cls, root: Path, photo: PurePath, *, may_be_missing: bool = False) -> PhotoSource:
         """Name the file `photo` below `root`; one that leads out of it, by dots or links, is not to be read."""
         name = text_of(photo)
-        if "\0" in name or not Path(os.path.realpath(root / photo)).is_relative_to(_real(root)):
-            return cls(name, ImageError("path_outside", f"{name} leads to a place outside {root}"))
+        inside = _real(root.absolute())
+        if "\0" in name or not Path(os.path.realpath(root / photo)).is_relative_to(inside):
+            return cls(name, ImageError("path_outside", f"{name} leads to a place outside {text_of(Path(inside))}"))
         return cls(name, root / photo, may_be_missing)
 
 
