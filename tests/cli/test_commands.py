@@ -17,7 +17,9 @@ from shelfwise.cli import main
 
 SOURCES = ["folder", "grocery", "table", "huggingface", "cdiscount", "shopee", "imaterialist", "bookcover30"]
 VERBS = [["ingest", source] for source in SOURCES] + [["quarantine", "list"], ["quarantine", "retry"]]
-VERBS += [[verb] for verb in ("show", "split", "export", "undo", "verify", "embed", "train", "evaluate", "predict", "demo")]
+VERBS += [
+    [verb] for verb in ("show", "split", "export", "undo", "verify", "embed", "train", "evaluate", "predict", "demo")
+]
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:

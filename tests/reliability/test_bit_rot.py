@@ -124,7 +124,9 @@ def test_a_picture_that_changed_in_its_file_is_named_and_never_embedded(tmp_path
 
 def test_training_refuses_vectors_that_changed(embedded_catalog: Path, tmp_path: Path):
     catalog = Path(shutil.copytree(embedded_catalog, tmp_path / "x.catalog"))
-    shard = max((path for path in files_of(catalog) if "embeddings__" in str(path)), key=lambda path: path.stat().st_size)
+    shard = max(
+        (path for path in files_of(catalog) if "embeddings__" in str(path)), key=lambda path: path.stat().st_size
+    )
     flip(shard, random.Random(1))
     with pytest.raises(CatalogError, match=r"hash_mismatch: .*embeddings__.* see  shelfwise verify"):
         train(catalog, tmp_path / "x.bundle")

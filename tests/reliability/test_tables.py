@@ -25,6 +25,7 @@ from shelfwise.options import TableOptions
 
 GENERATED = {"pr": 60, "release": 1000}
 
+
 def ingested(path: Path, to: Path, title: str | None = "title") -> IngestSummary:
     return ingest(TableSource(path, TableOptions(id="id", title=title)), to)
 

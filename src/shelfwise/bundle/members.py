@@ -43,7 +43,9 @@ def read_members(path: Path) -> tuple[dict[str, bytes], str]:
     manifest = members.pop(MANIFEST)
     digests = read_json(MANIFEST, manifest)
     for name in sorted(set(digests) ^ set(members)):
-        raise BundleError(name, f"is not in the manifest, {MANIFEST}" if name in members else f"is missing, and {MANIFEST} lists it")
+        raise BundleError(
+            name, f"is not in the manifest, {MANIFEST}" if name in members else f"is missing, and {MANIFEST} lists it"
+        )
     for name, data in members.items():
         if hashlib.sha256(data).hexdigest() != digests[name]:
             raise BundleError(name, f"sha256 differs from the manifest, {MANIFEST}")

@@ -211,6 +211,14 @@ def _kept(path: Path, snapshot: Snapshot | None, key: str | None) -> dict[str, i
     return None
 
 
+def refuse_busy(path: Path) -> None:
+    """Raise CatalogBusyError where another process is changing a catalog: to be asked before long preparations."""
+    lock = path / ".locks" / "writer"
+    if lock.exists():
+        with only_one(lock, "look", wait_s=1.0):
+            pass
+
+
 def stored_versions(path: Path) -> list[int]:
     """Versions that `undo` can go back to, oldest first."""
     return sorted(int(file.stem) for file in (path / "history").glob("*.json") if file.stem.isdecimal())
@@ -231,8 +239,9 @@ def undo(path: Path | str) -> tuple[Snapshot, Snapshot]:
     Raises CatalogError when there is nothing to go back to.
     """
     path = Path(path)
-    left = Catalog(path).description.snapshot
+    Catalog(path)  # what is no catalog is told, and not begun as one
     with changing(path, "undo") as change:
+        left = (change.catalog or Catalog(path)).description.snapshot
         past = [version for version in stored_versions(path) if version < left.version]
         if not past:
             raise CatalogError(f"{path} has no earlier version: this is how it began")

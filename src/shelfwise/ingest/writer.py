@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shelfwise.catalog import Catalog, Change, changing, schema
+from shelfwise.catalog import Catalog, Change, changing, refuse_busy, schema
 from shelfwise.catalog.conflicts import label_conflicts
 from shelfwise.catalog.counts import Counts, count
 from shelfwise.engines import available_cores, map_ordered
@@ -85,6 +85,7 @@ def ingest(
     is changing the catalog, DiskFullError when there is no room.
     """
     options, to = options or IngestOptions(), Path(to)
+    refuse_busy(to)
     found = survey(source, progress)
     if not found.rows:
         raise SourceError(f"no rows: {source.path} holds no product; nothing was written")
@@ -113,6 +114,8 @@ def ingest(
 
 
 def _require_room(to: Path, size_bytes: int) -> None:
+    """Raise DiskFullError where the photos that are not stored yet will not fit."""
+    size_bytes -= sum(file.stat().st_size for file in (to / "images.lance" / "data").glob("*"))
     there = next(place for place in (to, *to.absolute().parents) if place.exists())
     disk = shutil.disk_usage(there)
     if disk.total and size_bytes * _OVERHEAD > disk.free:

@@ -104,7 +104,11 @@ def _facts(
     counts = np.unique(data.categories, return_counts=True)[1]
     return {
         "options": {"head": options.head, "learn_from": options.learn_from},
-        "catalog": {"name": catalog.path.name, "versions": catalog.versions, "sources": list(catalog.description.snapshot.sources)},
+        "catalog": {
+            "name": catalog.path.name,
+            "versions": catalog.versions,
+            "sources": list(catalog.description.snapshot.sources),
+        },
         "products": len(data),
         "photos": len(data.picture),
         "categories": len(counts),
