@@ -142,7 +142,8 @@ def test_an_export_is_read_back_by_the_command_that_its_summary_names(
     told = as_json(capsys, "export", catalog, "--format", "csv", "--to", tmp_path / "out")
     assert (told["products"], told["photos"]) == (3, 2)
     (arguments,) = told["ingest"]
-    back = as_json(capsys, *(tmp_path / "back.catalog" if part == "CATALOG" else part for part in arguments))
+    arguments[arguments.index("--to") + 1] = str(tmp_path / "back.catalog")
+    back = as_json(capsys, *arguments)
     assert back["added"] == 3
     assert "exists: choose another name" in refused(capsys, "export", catalog, "--to", tmp_path / "out")
 
@@ -155,3 +156,56 @@ def test_photos_may_stay_in_place(capsys: pytest.CaptureFixture[str], tmp_path: 
     (root / "a" / "1.jpg").unlink()
     code, out, _ = run(capsys, "verify", to)
     assert (code, "file_unreadable" in out) == (1, True)
+
+
+def test_a_dry_run_with_bad_rows_sends_nobody_to_a_quarantine_that_is_not_there(
+    capsys: pytest.CaptureFixture[str], shop: Path
+):
+    code, out, _ = run(capsys, *ingest_of(shop, "--dry-run"))
+    assert code == 1
+    assert "rows    4 would be read, nothing is written" in out
+    assert "25.0% of the rows are quarantined, more than --max-bad 5" in out
+    assert "quarantine list" not in out
+
+
+def test_a_limit_below_none_is_refused_and_does_not_leave_out_the_last(capsys: pytest.CaptureFixture[str], shop: Path):
+    run(capsys, *ingest_of(shop))
+    catalog = shop.with_name("shop.catalog")
+    assert "--limit -1: give a number, or 0 for all" in refused(capsys, "quarantine", "list", catalog, "--limit", "-1")
+    assert len(as_json(capsys, "quarantine", "list", catalog, "--limit", "0")["quarantined"]) == 2
+
+
+def test_a_catalog_among_the_photos_of_its_own_source_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    root = lay_out(tmp_path / "photos", "a/1.jpg", "b/2.jpg")
+    link = tmp_path / "link"
+    link.symlink_to(root)
+    for to in (root / "x.catalog", root / "a" / "x.catalog", link / "x.catalog"):
+        assert "lies inside of" in refused(capsys, "ingest", "folder", root, "--to", to)
+    assert sorted(path.name for path in root.iterdir()) == ["a", "b"]
+    as_json(capsys, "ingest", "folder", root, "--to", tmp_path / "photos.catalog")
+
+
+def test_trees_that_do_not_fit_together_are_told_with_both_names(capsys: pytest.CaptureFixture[str], shop: Path):
+    run(capsys, *ingest_of(shop))
+    write(shop, shop.read_bytes().replace(b"Home", b"home"))
+    said = refused(capsys, *ingest_of(shop))
+    assert f"the categories of {shop} do not fit those of {shop.with_name('shop.catalog')}: " in said
+    assert "'Home' and 'home'" in said
+
+
+def test_only_what_is_listed_there_is_looked_for_in_the_quarantine(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    file = bson_file(tmp_path / "train.bson", cut=30)
+    arguments = [
+        "ingest",
+        "cdiscount",
+        file,
+        "--categories",
+        tmp_path / "categories.csv",
+        "--to",
+        tmp_path / "a b.catalog",
+    ]
+    code, out, _ = run(capsys, *arguments)
+    assert (code, "1 damaged part of the source\n" in out, "quarantine list" in out) == (1, True, False)
+    write(tmp_path / "train.bson", bson_file(tmp_path / "other.bson").read_bytes())
+    _, out, _ = run(capsys, *arguments)
+    assert f"shelfwise embed '{tmp_path / 'a b.catalog'}'" in out

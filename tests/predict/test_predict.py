@@ -92,10 +92,10 @@ def test_fifos_and_devices_are_never_opened(bundle: Bundle, tmp_path: Path):
     (tmp_path / "link.jpg").symlink_to("nowhere.jpg")
     found = [(p.status, p.reason) for p in predict(bundle, [tmp_path, "/dev/zero"])]
     assert found == [
-        ("quarantined", "file_missing"),
+        ("quarantined", "path_outside"),
         ("quarantined", "file_missing"),
         ("ok", None),
-        ("quarantined", "file_missing"),
+        ("quarantined", "path_outside"),
     ]
 
 

@@ -89,9 +89,10 @@ def _known(products: pa.Table, splits: Sequence[str]) -> list[str]:
     present = set(products.column("split").unique().to_pylist()) - {None}
     missing = [split for split in splits if split not in present]
     if missing:
-        raise CatalogError(
-            f"the catalog has no split {', '.join(missing)}; it has: {', '.join(sorted(present)) or 'none'}"
+        there = (
+            f"it has: {', '.join(sorted(present))}" if present else "none of its products has one: see  shelfwise split"
         )
+        raise CatalogError(f"the catalog has no split {', '.join(missing)}; {there}")
     return list(splits)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import App
 
 from shelfwise.cli.app import FLAGS, FLAT, app, print_json
+from shelfwise.errors import OptionError
 from shelfwise.options import ExportOptions, SplitOptions
 
 quarantine = App(name="quarantine", help="What could not be used: look at it, try again.", default_parameter=FLAGS)
@@ -68,6 +69,8 @@ def list_(catalog: Path, *, code: str | None = None, limit: int = 50, json: bool
     from shelfwise.cli import catalog_summaries
     from shelfwise.ingest.quarantine import quarantined
 
+    if limit < 0:
+        raise OptionError(f"--limit {limit}: give a number, or 0 for all")
     entries = [entry for entry in quarantined(catalog) if code in (None, entry["code"])]
     shown = entries[: limit or None]
     if json:

@@ -39,17 +39,20 @@ def ingested(summary: IngestSummary, options: IngestOptions) -> None:
     """Print the counts of an import."""
     s = summary
     of_source = s.added + s.updated + s.unchanged
-    told = "would be read" if s.dry_run else f"= {s.added:,} added + {s.updated:,} updated + {s.unchanged:,} unchanged"
-    told += f" + {s.quarantined_rows:,} quarantined + {s.duplicates:,} duplicates" if not s.dry_run else ""
-    console.print(f"rows    {s.rows:,} {told}")
     if s.dry_run:
+        console.print(f"rows    {s.rows:,} would be read, nothing is written")
         console.print(
-            f"        {s.products:,} products, {s.quarantined_rows:,} quarantined, {s.duplicates:,} duplicates"
+            f"        {s.products:,} products in {s.categories:,} categories on {s.levels} levels, "
+            f"{s.quarantined_rows:,} quarantined, {s.duplicates:,} duplicates"
         )
-    console.print(
-        f"[bold]{plain(s.catalog)}[/]: {s.products:,} products in {s.categories:,} categories on {s.levels} levels"
-    )
-    if not s.dry_run:
+    else:
+        console.print(
+            f"rows    {s.rows:,} = {s.added:,} added + {s.updated:,} updated + {s.unchanged:,} unchanged "
+            f"+ {s.quarantined_rows:,} quarantined + {s.duplicates:,} duplicates"
+        )
+        console.print(
+            f"[bold]{plain(s.catalog)}[/]: {s.products:,} products in {s.categories:,} categories on {s.levels} levels"
+        )
         console.print(
             f"photos  {s.photos:,} = {s.images:,} images + {s.quarantined:,} quarantined + {s.missing:,} missing"
         )
@@ -68,7 +71,9 @@ def ingested(summary: IngestSummary, options: IngestOptions) -> None:
     for part in s.damage:
         console.print(f"[red]damaged[/] at byte {part.offset:,}: {plain(part.detail)}")
     if said := s.exceeds(options):
-        console.print(f"[red]{said}[/]: see  shelfwise quarantine list {plain(shlex.quote(s.catalog))}")
+        listed = (s.quarantined_rows or s.quarantined) and not s.dry_run
+        see = f": see  shelfwise quarantine list {plain(shlex.quote(s.catalog))}" if listed else ""
+        console.print(f"[red]{said}[/]{see}")
     elif of_source and not s.dry_run:
         next_line("embed" if s.images else "show", s.catalog)
 

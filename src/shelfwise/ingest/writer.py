@@ -18,7 +18,7 @@ from shelfwise.catalog.conflicts import label_conflicts
 from shelfwise.catalog.counts import Counts, count
 from shelfwise.engines import available_cores, map_ordered
 from shelfwise.engines.decoders import Decoders
-from shelfwise.errors import SourceError
+from shelfwise.errors import OptionError, SourceError, TaxonomyError
 from shelfwise.files import disk_full, text_of
 from shelfwise.ingest.known import KnownProducts
 from shelfwise.ingest.photos import content_digest, image_row, place_of, read_photo
@@ -26,6 +26,7 @@ from shelfwise.ingest.records import Damage, ProductRecord, Source
 from shelfwise.ingest.survey import Survey, survey
 from shelfwise.options import IngestOptions
 from shelfwise.progress import SILENT, Advance, Progress
+from shelfwise.taxonomy import Taxonomy
 
 # A commit after so many products or bytes of photos: what a kill -9 can cost, and what is kept in memory.
 _PRODUCTS_PER_COMMIT, _BYTES_PER_COMMIT = 8192, 64 * 2**20
@@ -85,6 +86,7 @@ def ingest(
     is changing the catalog, DiskFullError when there is no room.
     """
     options, to = options or IngestOptions(), Path(to)
+    _refuse_inside(source, to)
     refuse_busy(to)
     found = survey(source, progress)
     if not found.rows:
@@ -102,7 +104,7 @@ def ingest(
     _require_room(to, 0 if options.in_place else found.size_bytes)
     key = json.dumps([source.kind, text_of(source.path.absolute()), options.in_place, found.digest])
     with changing(to, f"ingest {source.kind} {source.path.name}", key=key, wait_s=1.0) as change:
-        change.replace_taxonomy(change.taxonomy.merged(source.taxonomy))
+        change.replace_taxonomy(_both_trees(change.taxonomy, source, to))
         with progress.task(f"ingest {source.path.name}", found.products) as advance:
             _write_products(source, found, change, options, summary, key, advance)
         _write_quarantine(source, found, change)
@@ -111,6 +113,19 @@ def ingest(
         summary.label_conflicts = len(label_conflicts(after))
         _tell_of(summary, count(after))
     return summary
+
+
+def _refuse_inside(source: Source, to: Path) -> None:
+    """A catalog among the photos would be a class folder to the next import."""
+    if source.path.is_dir() and to.resolve().is_relative_to(source.path.resolve()):
+        raise OptionError(f"--to {to} lies inside of {source.path}, where the next import would take it for photos")
+
+
+def _both_trees(taxonomy: Taxonomy, source: Source, to: Path) -> Taxonomy:
+    try:
+        return taxonomy.merged(source.taxonomy)
+    except TaxonomyError as error:
+        raise TaxonomyError(f"the categories of {source.path} do not fit those of {to}: {error}") from None
 
 
 def _require_room(to: Path, size_bytes: int) -> None:
