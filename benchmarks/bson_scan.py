@@ -146,8 +146,9 @@ def main() -> None:
         done |= harness.alternate(__file__, [FEW, MANY], options, 1)
     ratios = [
         harness.ratio("index over pymongo", done[PYMONGO], done[INDEX], 5),
-        harness.ratio("reading over index, both from the page cache", done[READ], done[INDEX], 0.6),
-        harness.ratio("reading over index, both from the disk", done[READ_COLD], done[INDEX_COLD], 0.6),
+        harness.ratio("cat over index, both from the page cache", done[CAT], done[INDEX], 0.6),
+        harness.ratio("reading 1 MiB blocks over index, both from the page cache", done[READ], done[INDEX], 0.6),
+        harness.ratio("reading 1 MiB blocks over index, both from the disk", done[READ_COLD], done[INDEX_COLD], 0.6),
         harness.Ratio(
             "peak of a tenth over peak of all, row by row", done[FEW].peak_mib / done[MANY].peak_mib, 1 / 1.1
         ),

@@ -289,6 +289,8 @@ class SplitOptions:
     def __post_init__(self) -> None:
         if self.folds < 0 or self.folds == 1:
             raise OptionError(f"--folds {self.folds}: at least 2, or 0 for none")
+        if self.folds and self.shares != SplitOptions.shares:
+            raise OptionError("--folds makes equal splits: leave --shares away, or give it alone")
         self.shares_by_name()
 
     def shares_by_name(self) -> dict[str, float]:

@@ -209,3 +209,28 @@ def test_only_what_is_listed_there_is_looked_for_in_the_quarantine(capsys: pytes
     write(tmp_path / "train.bson", bson_file(tmp_path / "other.bson").read_bytes())
     _, out, _ = run(capsys, *arguments)
     assert f"shelfwise embed '{tmp_path / 'a b.catalog'}'" in out
+
+
+def test_an_id_that_means_another_category_to_another_kind_of_source_renames_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    """Books number their genres; a table whose category is called 1 must not become the genre 1."""
+    to, listing, table = tmp_path / "x.catalog", tmp_path / "books.csv", tmp_path / "shop.csv"
+    write(
+        listing, b'"A","a.jpg","http://x/a.jpg","T","N","1","Arts"\n"B","b.jpg","http://x/b.jpg","T","N","2","Crime"\n'
+    )
+    as_json(capsys, "ingest", "bookcover30", listing, "--to", to)
+    write(table, b"id,cat\n100,1\n")
+    arguments = ["ingest", "table", table, "--id", "id", "--category", "cat", "--to"]
+    assert "the category '1' is 'Arts' in the catalog and '1' in the source" in refused(capsys, *arguments, to)
+    assert {tuple(shelf["names"]) for shelf in as_json(capsys, "show", to)["shelves"]} == {("Arts",), ("Crime",)}
+    write(listing, listing.read_bytes().replace(b"Arts", b"Art"))  # negative control: a source may rename its own
+    as_json(capsys, "ingest", "bookcover30", listing, "--to", to)
+    assert {tuple(shelf["names"]) for shelf in as_json(capsys, "show", to)["shelves"]} == {("Art",), ("Crime",)}
+
+
+def test_shares_are_not_forgotten_beside_folds(capsys: pytest.CaptureFixture[str], shop: Path):
+    run(capsys, *ingest_of(shop))
+    split = ["split", shop.with_name("shop.catalog"), "--folds", "2"]
+    assert "leave --shares away" in refused(capsys, *split, "--shares", "a=0.5,b=0.5")
+    assert set(as_json(capsys, *split)["after"]) <= {"fold-1", "fold-2"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,12 @@ def test_without_the_care_it_would(capsys: pytest.CaptureFixture[str], tmp_path:
     _, out, _ = run(capsys, *show)
     assert set(out) & set(RAW)
     assert foreign.plain(HOSTILE) != escape(HOSTILE)
+
+
+def test_a_reader_who_has_seen_enough_is_no_failure(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    for command in hostile_shop(tmp_path)[:1]:
+        run(capsys, *command)
+    shown = f"{Path(sys.executable).with_name('shelfwise')} show '{tmp_path / '[red] a [b].catalog'}'"
+    piped = f"{shown} | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("0\n", "")

@@ -1,7 +1,4 @@
-"""Every row of the table of bad pictures, in its order: what becomes of it, and in which words.
-
-The row `extension differs` is decided by the import, and tested in tests/ingest.
-"""
+"""Every row of the table of bad pictures, in its order: what becomes of it, and in which words."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import hashlib
 import io
 import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +14,13 @@ from PIL import Image, ImageFile
 
 import trapped_worker
 from drawn_files import chunk, drawn, encoded, encodings, exif, image, jpeg, png, text_bomb
+from shelfwise.catalog import Catalog
+from shelfwise.cli import main
 from shelfwise.engines.decoders import Decoders
 from shelfwise.errors import ImageError
 from shelfwise.images.decode import IMPORT_LIMITS, NOTES, REFUSALS, SERVER_LIMITS, Limits, Picture, decode
 
+DOCS = Path(__file__).parents[2] / "docs" / "reliability.md"
 PNG, JPEG = encodings()["png"], encodings()["jpeg"]
 NO_MARKS = encoded(image(), "JPEG")
 RED = Image.new("RGB", (96, 64), "red")
@@ -140,6 +141,35 @@ ACCEPTED: dict[str, tuple[bytes, set[str], int]] = {
 }  # fmt: skip
 
 
+# The rows of the table in docs/reliability.md, and which of the files above and below stand for each.
+ROWS = {
+    "0 or 1 byte": ["0 bytes", "1 byte"],
+    "HTML, JSON, text, PDF, SVG, EPS, HEIC under a picture's name": [
+        "an HTML page", "JSON", "text", "text that steers a terminal", "PDF", "SVG", "EPS", "HEIC",
+    ],
+    "a format that is not accepted (FITS, PSD, ICO ...)": ["FITS", "PSD", "ICO"],
+    "truncated": [name for name in REFUSED if "truncated" in name],
+    "only the end marker is missing": ["PNG without its last 12 bytes", "GIF without its last 2 bytes"],
+    "damaged data that raises": ["damaged data that raises"],
+    "damaged data that decodes": [],
+    "ending differs from content": [],
+    "over the limit of bytes, pixels, side or aspect": [
+        "too many bytes", "too many pixels", "a side too long", "too long for its width",
+    ],
+    "decoder over time, over memory, dead": ["over time", "over memory", "died"],
+    "all one color": ["1x1", "all one color"],
+    "transparency": ["PNG with alpha", "WebP with alpha", "palette with tRNS", "grey with alpha"],
+    "fully transparent": ["fully transparent"],
+    "16 bits a sample": ["16-bit grey PNG", "16-bit grey TIFF", "16-bit RGB"],
+    "floating point or 32-bit samples": ["float TIFF", "32-bit integer TIFF"],
+    "CMYK": ["CMYK, inverted as by Adobe"],
+    "EXIF orientation 2 to 8": [f"EXIF orientation {turn}" for turn in range(2, 9)],
+    "broken or huge metadata": ["broken EXIF", "huge EXIF", "ICC profile of nonsense", "ICC bomb", "text bomb"],
+    "animation, several pages": [name for name, (_, notes, _) in ACCEPTED.items() if notes == {"first_frame"}],
+    "bytes after the end": [name for name in ACCEPTED if "archive behind" in name],
+}  # fmt: skip
+
+
 def refusal(data: bytes) -> ImageError:
     with pytest.raises(ImageError) as caught:
         decode(data, limits=SERVER_LIMITS)
@@ -182,6 +212,49 @@ def test_a_decoder_over_time_over_memory_or_dead_is_replaced() -> None:
 def test_every_code_has_a_row() -> None:
     assert {code for _, code, _ in REFUSED.values()} | {code for _, code, _ in WORKER.values()} == set(REFUSALS)
     assert set().union(*(notes for _, notes, _ in ACCEPTED.values())) == set(NOTES)
+
+
+def test_every_row_of_the_table_is_here_in_its_order_with_its_codes() -> None:
+    told = DOCS.read_text().partition("### Pictures")[2].partition("### ")[0]
+    cells = [line.strip("| ").split(" | ") for line in told.splitlines() if line.startswith("| ")][1:]
+    assert list(ROWS) == [row for row, *_ in cells]
+    codes = {name: {code} for name, (_, code, _) in (REFUSED | WORKER).items()} | {
+        name: notes for name, (_, notes, _) in ACCEPTED.items()
+    }
+    for row, outcome, *_ in cells:
+        said = set(re.findall(r"`((?!verify|frames)\w+)`", outcome))
+        assert said == set().union(*(codes[name] for name in ROWS[row])) or not ROWS[row], row
+    beside = {"1-bit", "grey"}  # accepted as any other: no row
+    assert set().union(*ROWS.values()) | beside == codes.keys()
+
+
+def test_an_ending_that_differs_is_noted_and_damage_that_decodes_is_named_by_verify(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The two rows that no decoder decides: the same bytes under two names, then one bit flipped where they lie."""
+    whole = encodings()["bmp"]
+    for name in ("fits.bmp", "differs.jpg"):
+        (tmp_path / "shop" / "shelf").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "shop" / "shelf" / name).write_bytes(whole)
+    catalog = str(tmp_path / "shop.catalog")
+
+    def end_of(*arguments: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as end:
+            main(list(arguments))
+        return int(end.value.code or 0), capsys.readouterr().out
+
+    code, out = end_of("ingest", "folder", str(tmp_path / "shop"), "--to", catalog, "--in-place")
+    assert (code, "accepted with a note  img_ext 1" in out) == (0, True)
+    notes = Catalog(catalog).images(["image_id", "notes"]).to_pylist()
+    assert {row["image_id"]: row["notes"] for row in notes} == {
+        "shelf/differs.jpg#0": ["img_ext"], "shelf/fits.bmp#0": [],
+    }  # fmt: skip
+    assert end_of("verify", catalog)[0] == 0
+    damaged = bytearray(whole)
+    damaged[-1000] ^= 0x40
+    (tmp_path / "shop" / "shelf" / "fits.bmp").write_bytes(damaged)
+    code, out = end_of("verify", catalog)
+    assert (code, "hash_mismatch  shelf/fits.bmp#0" in out, "1 differ" in out) == (1, True, True)
 
 
 def test_damage_that_decodes_is_seen_by_the_digest_alone() -> None:

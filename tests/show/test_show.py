@@ -52,3 +52,17 @@ def test_the_sample_does_not_depend_on_the_order_of_the_products(tmp_path: Path)
     one, other = ({row["product_id"] for row in show(tmp_path / name).sample} for name in ("a", "b"))
     assert one == other
     assert len(one) == 5
+
+
+def test_a_catalog_without_a_product_is_shown_with_its_quarantine(tmp_path: Path):
+    ingest(GivenSource(BadRow("line 2", "row_columns", "too few fields", "a")), tmp_path / "x.catalog")
+    said = show(tmp_path / "x.catalog")
+    assert (said.counts.products, said.sample, said.shelves, said.photos_per_product) == (0, [], [], {})
+    assert said.quarantined_rows == {"row_columns": 1}
+
+
+def test_pictures_under_several_categories_are_all_counted_though_only_some_are_listed(tmp_path: Path):
+    rows = [record(f"{number}-{shelf}", tiny(number), category=shelf) for number in range(23) for shelf in "ab"]
+    ingest(GivenSource(*rows), tmp_path / "x.catalog")
+    said = show(tmp_path / "x.catalog")
+    assert (said.conflicting_pictures, len(said.label_conflicts)) == (23, 20)

@@ -97,7 +97,7 @@ def _print_bad(summary: ShowSummary) -> None:
     if summary.label_conflicts:
         first = summary.label_conflicts[0]
         console.print(
-            f"label_conflict  {len(summary.label_conflicts)} pictures (or more) under several categories, e.g. "
+            f"label_conflict  {summary.conflicting_pictures:,} pictures under several categories, e.g. "
             f"{plain(first['images'][0])}: {plain(' / '.join(first['categories'][:3]))}"
         )
 

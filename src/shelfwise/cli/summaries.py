@@ -21,8 +21,15 @@ if TYPE_CHECKING:
     from shelfwise.predict import Prediction
     from shelfwise.train import TrainSummary
 
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `main`, which knows that a reader who has seen enough is no failure."""
+        raise BrokenPipeError
+
+
 # A pipe has no width: give tables room there, so that nothing is wrapped.
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+console = _Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 
 def counted(counts: dict[str, int]) -> str:

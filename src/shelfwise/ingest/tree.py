@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
+from shelfwise.errors import TaxonomyError
 from shelfwise.taxonomy import Node, Taxonomy
 
 
@@ -36,6 +37,19 @@ def taxonomy_of_names(categories: Iterable[tuple[str, ...]], level_names: Sequen
             node = Node(category_id(names[:depth]), name, parent)
             parent = nodes.setdefault(node.id, node).id
     return Taxonomy(nodes.values(), level_names[: max(map(len, distinct), default=0)])
+
+
+def joined(before: Taxonomy, after: Taxonomy, *, may_rename: bool) -> Taxonomy:
+    """Join the tree of a catalog with that of a source; with `may_rename` categories of the same id take the source's name.
+
+    Raises TaxonomyError where they may not, and where two categories have the same name to a reader.
+    """
+    for node_id in sorted(before.nodes.keys() & after.nodes.keys()):
+        names = before.names(node_id), after.names(node_id)
+        if names[0] != names[1] and not may_rename:
+            there, here = (" > ".join(path) for path in names)
+            raise TaxonomyError(f"the category {node_id!r} is {there!r} in the catalog and {here!r} in the source")
+    return before.merged(after)
 
 
 def category_id(names: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from shelfwise.ingest.known import KnownProducts
 from shelfwise.ingest.photos import content_digest, image_row, place_of, read_photo
 from shelfwise.ingest.records import Damage, ProductRecord, Source
 from shelfwise.ingest.survey import Survey, survey
+from shelfwise.ingest.tree import joined
 from shelfwise.options import IngestOptions
 from shelfwise.progress import SILENT, Advance, Progress
 from shelfwise.taxonomy import Taxonomy
@@ -93,9 +95,7 @@ def ingest(
         raise SourceError(f"no rows: {source.path} holds no product; nothing was written")
     summary = IngestSummary(catalog=str(to), rows=found.rows, duplicates=found.duplicates, damage=found.damage)
     summary.quarantined_rows = len(found.bad_rows)
-    for bad in found.bad_rows:
-        by_code = summary.quarantined_rows_by_code
-        by_code[bad.code] = by_code.get(bad.code, 0) + 1
+    summary.quarantined_rows_by_code = dict(Counter(bad.code for bad in found.bad_rows))
     summary.ignored_files, summary.facts, summary.dry_run = source.ignored_files, dict(source.facts), options.dry_run
     if options.dry_run:
         summary.products, summary.photos = found.products, found.photos
@@ -104,14 +104,15 @@ def ingest(
     _require_room(to, 0 if options.in_place else found.size_bytes)
     key = json.dumps([source.kind, text_of(source.path.absolute()), options.in_place, found.digest])
     with changing(to, f"ingest {source.kind} {source.path.name}", key=key, wait_s=1.0) as change:
-        change.replace_taxonomy(_both_trees(change.taxonomy, source, to))
+        change.replace_taxonomy(_both_trees(change, source, to))
         with progress.task(f"ingest {source.path.name}", found.products) as advance:
             _write_products(source, found, change, options, summary, key, advance)
         _write_quarantine(source, found, change)
         change.add_source({"kind": source.kind, "path": text_of(source.path.absolute())})
         after = change.so_far()
         summary.label_conflicts = len(label_conflicts(after))
-        _tell_of(summary, count(after))
+        for name, value in asdict(count(after)).items():
+            setattr(summary, name, value)
     return summary
 
 
@@ -121,9 +122,11 @@ def _refuse_inside(source: Source, to: Path) -> None:
         raise OptionError(f"--to {to} lies inside of {source.path}, where the next import would take it for photos")
 
 
-def _both_trees(taxonomy: Taxonomy, source: Source, to: Path) -> Taxonomy:
+def _both_trees(change: Change, source: Source, to: Path) -> Taxonomy:
+    """Join the trees; ids mean the same only to sources of one kind."""
     try:
-        return taxonomy.merged(source.taxonomy)
+        may_rename = {before["kind"] for before in change.sources} <= {source.kind}
+        return joined(change.taxonomy, source.taxonomy, may_rename=may_rename)
     except TaxonomyError as error:
         raise TaxonomyError(f"the categories of {source.path} do not fit those of {to}: {error}") from None
 
@@ -135,11 +138,6 @@ def _require_room(to: Path, size_bytes: int) -> None:
     disk = shutil.disk_usage(there)
     if disk.total and size_bytes * _OVERHEAD > disk.free:
         raise disk_full(to, round(size_bytes * _OVERHEAD))
-
-
-def _tell_of(summary: IngestSummary, counts: Counts) -> None:
-    for name, value in asdict(counts).items():
-        setattr(summary, name, value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from shelfwise.catalog import Catalog
@@ -25,6 +26,7 @@ class ShowSummary:
 
     tree: for each level, its name, its categories and their different names. shelves: products per category, the fullest
     first, with the path of names. photos_per_product: products by their number of photos. sizes: pixels of the photos.
+    conflicting_pictures: how many stand under several categories; label_conflicts: the first 20 of them.
     """
 
     path: str
@@ -38,6 +40,7 @@ class ShowSummary:
     formats: dict[str, int]
     sample: list[dict[str, Any]]
     quarantined_rows: dict[str, int]
+    conflicting_pictures: int
     label_conflicts: list[dict[str, Any]]
     embedded: list[list[str]]
     sources: list[dict[str, Any]]
@@ -55,6 +58,7 @@ def show(path: Path | str) -> ShowSummary:
     snapshot = catalog.description.snapshot
     filed = Counter(catalog.products(["category"]).column("category").to_pylist())
     unfiled = filed.pop(None, 0)
+    conflicts = label_conflicts(catalog)
     past = [read_snapshot(catalog.path, version) for version in stored_versions(catalog.path)]
     return ShowSummary(
         path=str(path),
@@ -71,7 +75,8 @@ def show(path: Path | str) -> ShowSummary:
         formats=dict(Counter(filter(None, catalog.images(["format"]).column("format").to_pylist())).most_common()),
         sample=_sample(catalog),
         quarantined_rows=dict(Counter(catalog.quarantine().column("code").to_pylist()).most_common()),
-        label_conflicts=[asdict(conflict) for conflict in label_conflicts(catalog)[:_CONFLICTS]],
+        conflicting_pictures=len(conflicts),
+        label_conflicts=[asdict(conflict) for conflict in conflicts[:_CONFLICTS]],
         embedded=[[str(backbone.get("card")) for backbone in backbones] for backbones in catalog.description.embedded],
         sources=list(snapshot.sources),
         history=[{"version": p.version, "what": p.what, "time": p.time} for p in (*past, snapshot)],
@@ -121,6 +126,6 @@ def _sample(catalog: Catalog) -> list[dict[str, Any]]:
     products = catalog.products(["product_id", "title", "category", "split"])
     ids = products.column("product_id").to_pylist()
     chosen = sorted(range(len(ids)), key=lambda row: hashlib.blake2b(ids[row].encode()).digest())[:_SAMPLE]
-    rows = products.take(sorted(chosen)).to_pylist()
+    rows = products.take(pa.array(sorted(chosen), pa.int64())).to_pylist()
     names = catalog.taxonomy.names
     return [row | {"names": list(names(row["category"])) if row["category"] else []} for row in rows]
