@@ -50,7 +50,7 @@ def shelfwise(quick: bool) -> harness.Turn:
     """Walk from the folder to the report in an empty place, with an empty cache, at every turn."""
     from shelfwise.embed import embed
     from shelfwise.evaluate import evaluate
-    from shelfwise.ingest import ingest_grocery
+    from shelfwise.ingest import GrocerySource, ingest
     from shelfwise.options import EmbedOptions, EvaluateOptions
     from shelfwise.train import train
 
@@ -61,7 +61,7 @@ def shelfwise(quick: bool) -> harness.Turn:
             source = dataset_part(place / "grocery") if quick else harness.DATA / "grocery"
             catalog, bundle = place / "grocery.catalog", place / "grocery.bundle"
             with timed(seconds, "ingest s"):
-                ingested = ingest_grocery(source, catalog)
+                ingested = ingest(GrocerySource(source), catalog)
             with timed(seconds, "graphs s"):
                 build_graphs()
             with timed(seconds, "embed s"):

@@ -13,7 +13,7 @@ import pytest
 from drawn_shop import GROCERY, draw_shop
 from shelfwise.embed import embed
 from shelfwise.engines.decoders import Decoders
-from shelfwise.ingest import ingest_folder
+from shelfwise.ingest import FolderSource, ingest
 from shelfwise.options import EmbedOptions
 from shelfwise.train import train
 from shelfwise.train.golden import golden_pictures
@@ -65,14 +65,14 @@ def drawn_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def drawn_catalog(drawn_folder: Path) -> Path:
     """The drawn photos ingested, without vectors; tests copy it before they change it."""
     catalog = drawn_folder.parent / "bare.catalog"
-    ingest_folder(drawn_folder, catalog)
+    ingest(FolderSource(drawn_folder), catalog)
     return catalog
 
 
 @pytest.fixture(scope="session")
 def embedded_catalog(drawn_folder: Path) -> Path:
     catalog = drawn_folder.parent / "shop.catalog"
-    ingest_folder(drawn_folder, catalog)
+    ingest(FolderSource(drawn_folder), catalog)
     embed(catalog, SMALL)
     return catalog
 

@@ -98,7 +98,7 @@ def test_a_planted_violation_is_seen(tmp_path: Path, file: str, code: str, seen:
     for line in drawn_lines():
         for name in line:
             write(package / (f"{name}.py" if (PACKAGE / f"{name}.py").exists() else f"{name}/__init__.py"), b"")
-    write(package / "cli" / "commands.py", b"from shelfwise.ingest import ingest_folder\nimport shelfwise.errors")
+    write(package / "cli" / "commands.py", b"from shelfwise.ingest import ingest\nimport shelfwise.errors")
     assert violations(package, drawn_lines()) == []
     write(package / file, code.encode())
     assert violations(package, drawn_lines()) == [seen]
@@ -158,12 +158,12 @@ for name in ("torch", "torchvision", "timm", "matplotlib"):
     sys.modules[name] = None
 from shelfwise.embed import embed
 from shelfwise.evaluate import evaluate
-from shelfwise.ingest import ingest_folder
+from shelfwise.ingest import FolderSource, ingest
 from shelfwise.options import EmbedOptions
 from shelfwise.predict import predict
 from shelfwise.train import train
 here = Path(sys.argv[1])
-ingest_folder(here / "photos", here / "shop.catalog")
+ingest(FolderSource(here / "photos"), here / "shop.catalog")
 embed(here / "shop.catalog", EmbedOptions(backbone="lite0@96", precision="fp32"))
 train(here / "shop.catalog", here / "shop.bundle")
 assert evaluate(here / "shop.bundle", here / "shop.catalog").metrics["products"] == 4

@@ -18,7 +18,7 @@ from shelfwise.backbones import Extractor, parse_specs
 from shelfwise.catalog import Catalog, changing
 from shelfwise.embed import embed
 from shelfwise.errors import BackboneError, CatalogError, OptionError
-from shelfwise.ingest import ingest_folder
+from shelfwise.ingest import FolderSource, ingest
 from shelfwise.options import EmbedOptions
 from shelfwise.progress import SILENT
 
@@ -72,7 +72,7 @@ def few(tmp_path: Path) -> Path:
     write(root / "boot" / "mistaken.jpg", photo("mug", 3))
     write(root / "boot" / "1.jpg", photo("boot", 1))
     write(root / "boot" / "broken.jpg", photo("boot", 2)[:300])
-    ingest_folder(root, tmp_path / "few.catalog")
+    ingest(FolderSource(root), tmp_path / "few.catalog")
     return tmp_path / "few.catalog"
 
 

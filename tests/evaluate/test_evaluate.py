@@ -18,7 +18,7 @@ from shelfwise.embed import embed
 from shelfwise.errors import CatalogError, LabelMismatchError
 from shelfwise.evaluate import evaluate
 from shelfwise.images.draw import KINDS
-from shelfwise.ingest import ingest_folder
+from shelfwise.ingest import FolderSource, ingest
 from shelfwise.options import EvaluateOptions, PredictOptions
 from shelfwise.predict import Prediction, predict
 from shelfwise.taxonomy import Node, Taxonomy
@@ -32,7 +32,7 @@ def shop(root: Path, test: dict[str, bytes]) -> Path:
         write(root / "photos/train" / shelf(kind) / "1.jpg", photo(kind, 0))
     for name, data in test.items():
         write(root / "photos/test" / name, data)
-    ingest_folder(root / "photos", root / "other.catalog")
+    ingest(FolderSource(root / "photos"), root / "other.catalog")
     embed(root / "other.catalog", SMALL)
     return root / "other.catalog"
 
@@ -178,11 +178,11 @@ def test_a_catalog_need_not_hold_every_category_of_the_bundle(drawn_bundle: Path
     }
     for name, (kind, seed) in photos.items():
         write(tmp_path / "photos" / f"{name}.jpg", photo(kind, seed))
-    ingest_folder(tmp_path / "photos", tmp_path / "less.catalog")
+    ingest(FolderSource(tmp_path / "photos"), tmp_path / "less.catalog")
     embed(tmp_path / "less.catalog", SMALL)
     assert evaluate(drawn_bundle, tmp_path / "less.catalog").metrics["top1"]["value"] == 1
     write(tmp_path / "photos/test/Home/Kitchen/Teapot/1.jpg", photo("mug", 701))
-    ingest_folder(tmp_path / "photos", tmp_path / "teapot.catalog")
+    ingest(FolderSource(tmp_path / "photos"), tmp_path / "teapot.catalog")
     embed(tmp_path / "teapot.catalog", SMALL)
     metrics = evaluate(drawn_bundle, tmp_path / "teapot.catalog", tmp_path / "report", ALLOW).metrics
     assert (metrics["products"], metrics["top1"]["value"]) == (3, pytest.approx(2 / 3))
@@ -192,7 +192,7 @@ def test_a_catalog_need_not_hold_every_category_of_the_bundle(drawn_bundle: Path
 def test_an_unknown_category_may_lie_deeper_than_any_of_the_bundle(drawn_bundle: Path, tmp_path: Path):
     for name in ("train/Home/Kitchen/Mug/1", "test/Home/Kitchen/Pots/Tea/Green/1", "test/Home/Kitchen/Mug/2"):
         write(tmp_path / "photos" / f"{name}.jpg", photo("mug", len(name)))
-    ingest_folder(tmp_path / "photos", tmp_path / "deep.catalog")
+    ingest(FolderSource(tmp_path / "photos"), tmp_path / "deep.catalog")
     embed(tmp_path / "deep.catalog", SMALL)
     metrics = evaluate(drawn_bundle, tmp_path / "deep.catalog", tmp_path / "report", ALLOW).metrics
     assert metrics["top1"]["value"] == 0.5

@@ -12,7 +12,7 @@ from shelfwise.catalog import Catalog
 from shelfwise.errors import CatalogError
 from shelfwise.export.names import category_folders
 from shelfwise.formats.class_folders import PICTURE_ENDINGS
-from shelfwise.ingest import ingest_folder
+from shelfwise.ingest import FolderSource, ingest
 from shelfwise.taxonomy import Node, Taxonomy
 
 ODD = ("100% Wool/Tie & Dye", "Fruit/Äpfel", "Fruit/Kiwi (green)", "Fruit", "Fruit/50%2FOff", "Back\\slash")
@@ -34,7 +34,7 @@ def laid_out(root: Path, *heads: str) -> Path:
 def test_a_folder_comes_back_to_the_last_byte_and_so_does_its_catalog(tmp_path: Path, heads: tuple[str, ...]):
     root = laid_out(tmp_path / "photos", *heads)
     catalog = tmp_path / "one.catalog"
-    ingest_folder(root, catalog)
+    ingest(FolderSource(root), catalog)
     summary, out = exported(catalog, "folder")
     assert files(out) == files(root)
     assert filecmp.cmpfiles(root, out, files(root), shallow=False) == (files(root), [], [])
@@ -45,7 +45,7 @@ def test_a_folder_comes_back_to_the_last_byte_and_so_does_its_catalog(tmp_path: 
 
 def test_the_comparison_sees_a_photo_that_moved(tmp_path: Path):
     catalog = tmp_path / "one.catalog"
-    ingest_folder(laid_out(tmp_path / "photos", ""), catalog)
+    ingest(FolderSource(laid_out(tmp_path / "photos", "")), catalog)
     summary, out = exported(catalog, "folder")
     (out / "Fruit" / "1.jpg").rename(out / "Fruit" / "2.jpg")
     with pytest.raises(AssertionError):
@@ -56,7 +56,7 @@ def test_broken_photos_stay_behind_and_are_counted(tmp_path: Path):
     root = laid_out(tmp_path / "photos", "")
     write(root / "Fruit" / "broken.jpg", b"<html>not a photo</html>")
     catalog = tmp_path / "one.catalog"
-    ingest_folder(root, catalog)
+    ingest(FolderSource(root), catalog)
     summary, out = exported(catalog, "folder")
     assert set(files(root)) - set(files(out)) == {"Fruit/broken.jpg"}
     assert summary.left_out == {"quarantined photos": 1, "products without photos": 1}
@@ -151,7 +151,7 @@ def test_a_category_called_train_is_not_read_back_as_a_split(tmp_path: Path):
 
 def test_some_splits_alone_come_as_the_folders_they_were(tmp_path: Path):
     catalog = tmp_path / "one.catalog"
-    ingest_folder(laid_out(tmp_path / "photos", "train/", "val/", "test/"), catalog)
+    ingest(FolderSource(laid_out(tmp_path / "photos", "train/", "val/", "test/")), catalog)
     summary, out = exported(catalog, "folder", split="train+test")
     assert {path.split("/")[0] for path in files(out)} == {"train", "test"}
     assert summary.products == summary.files == 2 * len(Catalog(catalog).products()) // 3

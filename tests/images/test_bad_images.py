@@ -18,7 +18,8 @@ from shelfwise.catalog import Catalog
 from shelfwise.cli import main
 from shelfwise.engines.decoders import Decoders
 from shelfwise.errors import ImageError
-from shelfwise.images.decode import IMPORT_LIMITS, NOTES, REFUSALS, SERVER_LIMITS, Limits, Picture, decode
+from shelfwise.images.decode import IMPORT_LIMITS, REFUSALS, SERVER_LIMITS, Limits, Picture, decode
+from shelfwise.images.notes import DECODER_NOTES
 
 DOCS = Path(__file__).parents[2] / "docs" / "reliability.md"
 PNG, JPEG = encodings()["png"], encodings()["jpeg"]
@@ -211,7 +212,7 @@ def test_a_decoder_over_time_over_memory_or_dead_is_replaced() -> None:
 
 def test_every_code_has_a_row() -> None:
     assert {code for _, code, _ in REFUSED.values()} | {code for _, code, _ in WORKER.values()} == set(REFUSALS)
-    assert set().union(*(notes for _, notes, _ in ACCEPTED.values())) == set(NOTES)
+    assert set().union(*(notes for _, notes, _ in ACCEPTED.values())) == set(DECODER_NOTES)
 
 
 def test_every_row_of_the_table_is_here_in_its_order_with_its_codes() -> None:
@@ -244,7 +245,7 @@ def test_an_ending_that_differs_is_noted_and_damage_that_decodes_is_named_by_ver
         return int(end.value.code or 0), capsys.readouterr().out
 
     code, out = end_of("ingest", "folder", str(tmp_path / "shop"), "--to", catalog, "--in-place")
-    assert (code, "accepted with a note  img_ext 1" in out) == (0, True)
+    assert (code, "accepted  img_ext 1: another format than its name says, treated as what it is" in out) == (0, True)
     notes = Catalog(catalog).images(["image_id", "notes"]).to_pylist()
     assert {row["image_id"]: row["notes"] for row in notes} == {
         "shelf/differs.jpg#0": ["img_ext"], "shelf/fits.bmp#0": [],

@@ -199,7 +199,7 @@ ROWS: dict[str, dict[str, Case]] = {
         ),
     },
     "the same picture under different categories": {
-        "in two rows": photos(b"1,1.jpg,a\n2,1.jpg,b\n", added=2, says=("accepted with a note  label_conflict 1",)),
+        "in two rows": photos(b"1,1.jpg,a\n2,1.jpg,b\n", added=2, says=("accepted  label_conflict 1: the same picture stands under several categories",)),
     },
     "JSON that is broken / a value that is none (NaN, 1e999, a key twice)": {
         "trailing comma": array(

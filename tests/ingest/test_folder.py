@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from drawn_shop import lay_out, run_python, tiny, write
 from shelfwise.catalog import Catalog
 from shelfwise.errors import CatalogError, SourceError, TaxonomyError
-from shelfwise.ingest import IngestSummary, ingest_folder
+from shelfwise.ingest import FolderSource, IngestSummary, ingest
 
 
 def ingested(root: Path) -> tuple[IngestSummary, Catalog]:
     to = root.with_name(f"{root.name}.catalog")
-    return ingest_folder(root, to), Catalog(to)
+    return ingest(FolderSource(root), to), Catalog(to)
 
 
 def places(catalog: Catalog) -> dict[str, tuple[str | None, str | None]]:
@@ -246,11 +246,11 @@ def test_a_name_that_is_no_utf8_is_kept_readable(tmp_path: Path):
 
 def test_a_folder_that_is_missing_or_holds_no_photo_is_an_error(tmp_path: Path):
     with pytest.raises(SourceError, match="nowhere is not a folder"):
-        ingest_folder(tmp_path / "nowhere", tmp_path / "x.catalog")
+        ingest(FolderSource(tmp_path / "nowhere"), tmp_path / "x.catalog")
     (tmp_path / "bare").mkdir()
     write(tmp_path / "bare" / "notes.txt", b"x")
     with pytest.raises(SourceError, match=r"no rows: .*bare holds no product"):
-        ingest_folder(tmp_path / "bare", tmp_path / "x.catalog")
+        ingest(FolderSource(tmp_path / "bare"), tmp_path / "x.catalog")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bare"]
 
 
@@ -260,7 +260,7 @@ def test_a_folder_that_may_not_be_read_is_an_error_not_a_gap(tmp_path: Path):
     code = """
 import os, sys
 from pathlib import Path
-from shelfwise.ingest import ingest_folder
+from shelfwise.ingest import FolderSource, ingest
 from shelfwise.errors import SourceError
 os.chmod(sys.argv[1] + "/..", 0o777)
 if os.getuid() == 0:
@@ -272,7 +272,7 @@ except PermissionError:
 else:
     sys.exit("this user may read anything")
 try:
-    ingest_folder(Path(sys.argv[1]), Path(sys.argv[1] + ".catalog"))
+    ingest(FolderSource(Path(sys.argv[1])), Path(sys.argv[1] + ".catalog"))
 except SourceError as error:
     print(error)
 """
@@ -290,7 +290,7 @@ def test_a_target_that_is_something_else_is_refused_and_left_alone(tmp_path: Pat
     root = lay_out(tmp_path / "shop", "a/1.jpg")
     mine = write(tmp_path / "mine" / "notes.txt", b"mine")
     with pytest.raises(CatalogError, match="mine exists and is no catalog: choose another name"):
-        ingest_folder(root, tmp_path / "mine")
+        ingest(FolderSource(root), tmp_path / "mine")
     assert mine.read_bytes() == b"mine"
     assert [path.name for path in mine.parent.iterdir()] == ["notes.txt"]
 
@@ -299,14 +299,14 @@ def test_ingesting_the_same_folder_again_changes_nothing_and_a_changed_one_adds_
     root = lay_out(tmp_path / "shop", "a/1.jpg", "a/2.jpg", "b/3.jpg")
     first, catalog = ingested(root)
     described = (catalog.path / "catalog.json").read_bytes()
-    second = ingest_folder(root, catalog.path)
+    second = ingest(FolderSource(root), catalog.path)
     assert (first.rows, first.added, first.updated, first.unchanged) == (3, 3, 0, 0)
     assert (second.rows, second.added, second.updated, second.unchanged) == (3, 0, 0, 3)
     assert (catalog.path / "catalog.json").read_bytes() == described
     write(root / "a" / "2.jpg", tiny(222))
     write(root / "c" / "4.jpg", tiny(4))
     (root / "b" / "3.jpg").unlink()  # what left the source stays in the catalog
-    third = ingest_folder(root, catalog.path) if not (root / "b").rmdir() else None
+    third = ingest(FolderSource(root), catalog.path) if not (root / "b").rmdir() else None
     assert third is not None
     assert (third.rows, third.added, third.updated, third.unchanged, third.products) == (3, 1, 1, 1, 4)
     after = Catalog(catalog.path)
@@ -353,7 +353,7 @@ def test_every_file_of_any_folder_is_counted_once(tree: dict[tuple[tuple[str, ..
             if not any(part.startswith((".", "__")) for part in (*parts, name)) and name[-4:].lower() in (".jpg", ".png", "webp")
         ]  # fmt: skip
         try:
-            summary = ingest_folder(root, to)
+            summary = ingest(FolderSource(root), to)
         except SourceError:
             seen = {(*parts,)[:depth] for parts, _ in tree for depth in range(len(parts) + 1)}
             visible = {parts for parts in seen if not any(part.startswith((".", "__")) for part in parts)}

@@ -10,7 +10,7 @@ import pytest
 from drawn_shop import tiny, write
 from shelfwise.catalog import Catalog
 from shelfwise.errors import OptionError, SourceError
-from shelfwise.ingest import GrocerySource, IngestSummary, ingest_grocery
+from shelfwise.ingest import GrocerySource, IngestSummary, ingest
 from shelfwise.ingest.records import ProductRecord
 
 HEADER = (
@@ -41,7 +41,7 @@ def fake(root: Path) -> Path:
 
 def ingested(root: Path) -> tuple[IngestSummary, Catalog]:
     to = root.with_name("grocery.catalog")
-    return ingest_grocery(root, to), Catalog(to)
+    return ingest(GrocerySource(root), to), Catalog(to)
 
 
 def changed(file: Path, old: str, new: str) -> None:
@@ -54,7 +54,7 @@ def changed(file: Path, old: str, new: str) -> None:
 def test_photos_splits_icons_and_descriptions_are_taken(tmp_path: Path, below: str):
     root = fake(tmp_path / "root")
     to = tmp_path / "x.catalog"
-    summary, catalog = ingest_grocery(root / below, to), Catalog(to)
+    summary, catalog = ingest(GrocerySource(root / below), to), Catalog(to)
     assert summary.products_by_split == {"iconic": 3, "train": 6, "val": 3, "test": 3}
     assert (summary.photos, summary.images, summary.categories, summary.levels) == (15, 15, 3, 3)
     rows = {row["product_id"]: row for row in catalog.products().to_pylist()}
@@ -152,7 +152,7 @@ def test_a_photo_listed_twice_is_a_counted_duplicate_and_in_two_splits_quarantin
     summary, _ = ingested(root)
     assert (summary.rows, summary.added, summary.duplicates) == (16, 15, 1)
     (root / "dataset/val.txt").write_text(train[0])
-    contradicting = ingest_grocery(root, tmp_path / "y.catalog")
+    contradicting = ingest(GrocerySource(root), tmp_path / "y.catalog")
     assert contradicting.quarantined_rows_by_code == {"id_conflict": 3}
     detail = Catalog(tmp_path / "y.catalog").quarantine().column("detail")[0].as_py()
     assert "Gala_000.jpg' occurs 3 times with different content" in detail
@@ -223,7 +223,7 @@ def _lines(grocery: Path, split: str) -> list[str]:
 @pytest.fixture(scope="module")
 def real(grocery: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[IngestSummary, Catalog]:
     to = tmp_path_factory.mktemp("grocery") / "grocery.catalog"
-    return ingest_grocery(grocery, to), Catalog(to)
+    return ingest(GrocerySource(grocery), to), Catalog(to)
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ EMBED_BATCH = 16
 def ingest(photos: str, catalog: str, decoded: str) -> None:
     """Ingest with a commit every BATCH products and one decoder; every photo that is decoded adds a byte to `decoded`."""
     import shelfwise.ingest.writer as writer
-    from shelfwise.ingest import ingest_folder
+    from shelfwise.ingest import FolderSource, ingest
 
     plain = writer.image_row
 
@@ -36,7 +36,7 @@ def ingest(photos: str, catalog: str, decoded: str) -> None:
     writer.image_row = counted
     writer._PRODUCTS_PER_COMMIT = BATCH
     writer.available_cores = lambda: 1
-    done = ingest_folder(photos, catalog)
+    done = ingest(FolderSource(photos), catalog)
     print(json.dumps(done.to_dict()))
 
 

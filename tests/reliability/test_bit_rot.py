@@ -14,7 +14,7 @@ from drawn_shop import write
 from shelfwise.catalog import Catalog
 from shelfwise.embed import embed
 from shelfwise.errors import BundleError, CatalogError
-from shelfwise.ingest import ingest_folder
+from shelfwise.ingest import FolderSource, ingest
 from shelfwise.options import EmbedOptions, IngestOptions
 from shelfwise.train import train
 from shelfwise.verify import verify
@@ -107,7 +107,7 @@ def test_one_flip_in_each_kind_of_file_is_named(embedded_catalog: Path, tmp_path
 
 def test_a_picture_that_changed_in_its_file_is_named_and_never_embedded(tmp_path: Path, drawn_folder: Path):
     folder = Path(shutil.copytree(drawn_folder, tmp_path / "photos"))
-    ingest_folder(folder, tmp_path / "x.catalog", IngestOptions(in_place=True))
+    ingest(FolderSource(folder), tmp_path / "x.catalog", IngestOptions(in_place=True))
     assert verify(tmp_path / "x.catalog").findings == []
     photo = next(iter(sorted(folder.rglob("*.jpg"))))
     changed = bytearray(photo.read_bytes())

@@ -25,7 +25,7 @@ from shelfwise.catalog import Catalog
 from shelfwise.embed import embed
 from shelfwise.errors import BundleError, LabelMismatchError, SourceError, TaxonomyError
 from shelfwise.evaluate import evaluate
-from shelfwise.ingest import ingest, ingest_folder
+from shelfwise.ingest import FolderSource, ingest
 from shelfwise.ingest.table import TableSource
 from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.confusion import confusion
@@ -193,7 +193,7 @@ def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, kind in SHELVES.items():
         for number in range(8):
             write(root / "photos/train" / name / f"{number}.jpg", photo(kind, number))
-    ingest_folder(root / "photos", root / "shop.catalog")
+    ingest(FolderSource(root / "photos"), root / "shop.catalog")
     embed(root / "shop.catalog", SMALL)
     train(root / "shop.catalog", root / "shop.bundle")
     return root / "shop.bundle"
@@ -235,7 +235,7 @@ def measured(bundle: Bundle, root: Path, options: EvaluateOptions | None) -> flo
     if (root / "shop.csv").exists():
         ingest(TableSource(root / "shop.csv", CSV), catalog)
     else:
-        ingest_folder(root, catalog)
+        ingest(FolderSource(root), catalog)
     rows = Catalog(catalog).products(["product_id", "category"]).to_pylist()
     assert all(row["category"] == Path(row["product_id"]).parent.name for row in rows)
     embed(catalog, SMALL)

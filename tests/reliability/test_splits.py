@@ -22,7 +22,7 @@ from drawn_shop import GROCERY, photo, run_python, tiny, write
 from shelfwise.catalog import Catalog
 from shelfwise.images.draw import KINDS
 from shelfwise.index.look_alikes import look_alikes, thumbnail
-from shelfwise.ingest import ingest_folder
+from shelfwise.ingest import FolderSource, ingest
 from shelfwise.options import SplitOptions
 from shelfwise.split import split
 from shelfwise.split.assign import Plan, Rows, assign
@@ -124,7 +124,7 @@ def test_the_order_in_which_files_are_made_and_the_file_system_do_not_matter(tmp
         for number in range(orders):
             for name in random.Random(number).sample(names, len(names)):
                 write(Path(folder, str(number), "photos", name), tiny(names.index(name)))
-            ingest_folder(Path(folder, str(number), "photos"), Path(folder, str(number), "shop.catalog"))
+            ingest(FolderSource(Path(folder, str(number), "photos")), Path(folder, str(number), "shop.catalog"))
             for seed in SEEDS:
                 digests[seed].add(digest(split_of(Path(folder, str(number), "shop.catalog"), seed)))
     rows = Rows(names, [None] * 30, np.arange(30), [None] * 30, [None] * 30)
@@ -227,7 +227,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write(root / f"photos/{number % 5}/{number:03} original.jpg", data)
         for kind, copied in COPIES.items():
             write(root / f"photos/{number % 5}/{number:03} {kind}.jpg", copied(data, image))
-    ingest_folder(root / "photos", root / "shop.catalog")
+    ingest(FolderSource(root / "photos"), root / "shop.catalog")
     return root / "shop.catalog"
 
 

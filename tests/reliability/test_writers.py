@@ -20,7 +20,7 @@ from scoreboard import record, tier
 from drawn_shop import tiny, write
 from shelfwise.catalog import Catalog, changing
 from shelfwise.errors import CatalogBusyError, CatalogError
-from shelfwise.ingest import ingest_folder
+from shelfwise.ingest import FolderSource, ingest
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +44,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("writers")
     for number in range(3):
         write(place / "photos" / "a" / f"{number}.jpg", tiny(number))
-    ingest_folder(place / "photos", place / "small.catalog")
+    ingest(FolderSource(place / "photos"), place / "small.catalog")
     return place / "small.catalog"
 
 
@@ -108,7 +108,7 @@ def test_of_two_ingests_into_one_catalog_the_second_is_told_at_once_by_whom_and_
     assert re.search(expected, said), said
     assert seconds <= 2 + START_S
     assert len(Catalog(catalog).products()) == 50
-    again = ingest_folder(tmp_path / "two", catalog)
+    again = ingest(FolderSource(tmp_path / "two"), catalog)
     assert (again.added, again.unchanged, again.products) == (10, 30, 60)
     assert untidy(catalog) == []
 

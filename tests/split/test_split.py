@@ -13,7 +13,7 @@ from drawn_shop import lay_out, photo, tiny, write
 from shelfwise.catalog import Catalog, changing
 from shelfwise.errors import CatalogError, OptionError
 from shelfwise.images.draw import KINDS, draw_placeholder, encode_jpeg
-from shelfwise.ingest import ingest_folder
+from shelfwise.ingest import FolderSource, ingest
 from shelfwise.options import SplitOptions
 from shelfwise.split import split
 from shelfwise.split.bonds import Bonds, incidence
@@ -28,7 +28,7 @@ def saved_again(data: bytes, quality: int = 70) -> bytes:
 def catalog_of(root: Path, photos: dict[str, bytes]) -> Path:
     for name, data in photos.items():
         write(root / "photos" / name, data)
-    ingest_folder(root / "photos", root / "shop.catalog")
+    ingest(FolderSource(root / "photos"), root / "shop.catalog")
     return root / "shop.catalog"
 
 

@@ -14,7 +14,7 @@ from shelfwise.catalog import Catalog, changing
 from shelfwise.embed import embed
 from shelfwise.errors import CatalogError, OptionError
 from shelfwise.images.draw import KINDS
-from shelfwise.ingest import ingest_folder
+from shelfwise.ingest import FolderSource, ingest
 from shelfwise.options import TrainOptions
 from shelfwise.predict import predict
 from shelfwise.train import train
@@ -24,7 +24,7 @@ def small_shop(tmp_path: Path, **kinds: str) -> Path:
     """Embed a shop of one photo a name: `train_a_1="mug"` is train/a/1.jpg, a drawn mug."""
     for number, (name, kind) in enumerate(kinds.items()):
         write(tmp_path / "small" / (name.replace("_", "/") + ".jpg"), photo(kind, 300 + number))
-    ingest_folder(tmp_path / "small", tmp_path / "small.catalog")
+    ingest(FolderSource(tmp_path / "small"), tmp_path / "small.catalog")
     embed(tmp_path / "small.catalog", SMALL)
     return tmp_path / "small.catalog"
 
@@ -94,7 +94,7 @@ def test_a_split_that_is_not_there_is_an_error_that_lists_the_splits(
 
 def test_a_catalog_without_splits_says_so(tmp_path: Path):
     catalog = small_shop(tmp_path, a_1="mug", b_1="boot")
-    with pytest.raises(CatalogError, match="no split train; it has: none"):
+    with pytest.raises(CatalogError, match="no split train; none of its products has one: see  shelfwise split"):
         train(catalog, tmp_path / "x.bundle")
 
 
@@ -135,7 +135,7 @@ def test_products_without_a_category_or_a_usable_photo_are_left_aside_and_counte
     for number, (name, kind) in enumerate(kinds.items()):
         write(tmp_path / "shop/train" / f"{name}.jpg", photo(kind, number))
     write(tmp_path / "shop/train/b/broken.jpg", photo("boot", 9)[:200])
-    ingest_folder(tmp_path / "shop", tmp_path / "shop.catalog")
+    ingest(FolderSource(tmp_path / "shop"), tmp_path / "shop.catalog")
     embed(tmp_path / "shop.catalog", SMALL)
     facts = train(tmp_path / "shop.catalog", tmp_path / "x.bundle").facts
     assert (facts["products"], facts["without_category"], facts["without_photo"]) == (4, 1, 1)

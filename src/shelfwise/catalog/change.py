@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -179,6 +180,8 @@ def _remove(path: Path) -> None:
 
 def _existing(path: Path) -> Description | None:
     """Read what is there; None for nothing, or for a first import that was killed."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+        raise CatalogError(f"{path} is an address: a catalog is a folder of this machine")
     if not (path / description.FILE).exists():
         ours = path.is_dir() and all(_is_ours(entry.name) for entry in path.iterdir())
         if path.exists() and not ours and not (path / description.PENDING).exists():

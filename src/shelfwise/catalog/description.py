@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from shelfwise.catalog.lock import only_one
 from shelfwise.catalog.schema import CATALOG_FORMAT
-from shelfwise.errors import CatalogError
+from shelfwise.errors import CatalogBusyError, CatalogError
 from shelfwise.files import read_sealed_json, remove_leftovers, write_sealed_json
 
 FILE, PENDING = "catalog.json", "pending.json"
@@ -83,6 +84,14 @@ def _description(catalog: Path) -> Description:
 
 
 def _no_catalog(catalog: Path, error: Exception) -> CatalogError:
-    if not (catalog / FILE).exists() and (catalog / PENDING).exists():
-        return CatalogError(f"the import into {catalog} was interrupted: type its command again, it goes on")
+    """Say what a folder without a readable catalog.json is."""
+    if (catalog / FILE).exists() and (catalog / "checksums").is_dir():
+        return CatalogError(f"{catalog / FILE} is damaged ({error}); what it said before lies in {catalog / 'history'}")
+    lock = catalog / ".locks" / "writer"
+    if not (catalog / FILE).exists() and lock.exists():
+        try:
+            with only_one(lock, "look", wait_s=0):
+                return CatalogError(f"the import into {catalog} was interrupted: type its command again, it goes on")
+        except CatalogBusyError as busy:
+            return busy
     return CatalogError(f"{catalog} is not a catalog ({error.__class__.__name__}): make one with  shelfwise ingest")

@@ -96,7 +96,8 @@ class Catalog:
                 file.seek(row["offset"])
                 return file.read(row["length"])
         except OSError as error:
-            raise CatalogError(f"{self.path}: the photo at {row['uri']} cannot be read any more: {error}") from None
+            said = f"the photo at {row['uri']} cannot be read any more ({error.strerror})"
+            raise CatalogError(f"{self.path}: {said}: put it back, or ingest its source from where it is now") from None
 
     def embedded_pictures(self, key: str) -> pa.ChunkedArray:
         """Read the sha256 of the pictures that have an embedding `key`, in row order; empty where there is none yet."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from shelfwise.cli.foreign import plain, visible
-from shelfwise.cli.summaries import console, counted, next_line
+from shelfwise.cli.summaries import console, counted, next_line, noted
 
 if TYPE_CHECKING:
     from shelfwise.catalog.description import Snapshot
@@ -92,8 +92,7 @@ def _print_bad(summary: ShowSummary) -> None:
         console.print(f"quarantined rows    {counted(summary.quarantined_rows)}")
     if summary.counts.quarantined_by_reason:
         console.print(f"quarantined photos  {counted(summary.counts.quarantined_by_reason)}")
-    if summary.counts.notes:
-        console.print(f"accepted with a note  {counted(summary.counts.notes)}")
+    noted(summary.counts.notes)
     if summary.label_conflicts:
         first = summary.label_conflicts[0]
         console.print(

@@ -37,6 +37,14 @@ def counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{plain(name)} {count:,}" for name, count in counts.items())
 
 
+def noted(notes: dict[str, int]) -> None:
+    """Print what was accepted with a note, a line a note, in words."""
+    from shelfwise.images.notes import NOTES
+
+    for code, count in notes.items():
+        console.print(f"[yellow]accepted[/]  {code} {count:,}: {NOTES[code]}")
+
+
 def next_line(*arguments: str) -> None:
     """Print what to type next."""
     console.print(f"next    shelfwise {visible(shlex.join(arguments))}", style="dim", markup=False)
@@ -67,10 +75,10 @@ def ingested(summary: IngestSummary, options: IngestOptions) -> None:
     for told, counts in (
         ("quarantined rows    ", s.quarantined_rows_by_code),
         ("quarantined photos  ", s.quarantined_by_reason),
-        ("accepted with a note  ", s.notes | ({"label_conflict": s.label_conflicts} if s.label_conflicts else {})),
     ):
         if counts:
             console.print(f"{told}{counted(counts)}")
+    noted(s.notes | ({"label_conflict": s.label_conflicts} if s.label_conflicts else {}))
     if s.facts:
         console.print("found   " + plain(", ".join(f"{name} {value}" for name, value in s.facts.items())))
     if s.ignored_files:

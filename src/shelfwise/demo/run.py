@@ -17,7 +17,7 @@ from shelfwise.demo.plant import Planted, draw_shop
 from shelfwise.embed import embed
 from shelfwise.errors import OptionError
 from shelfwise.evaluate import evaluate
-from shelfwise.ingest import ingest_folder
+from shelfwise.ingest import FolderSource, ingest
 from shelfwise.options import DemoOptions, EmbedOptions
 from shelfwise.predict import predict
 from shelfwise.progress import SILENT, Progress
@@ -72,7 +72,7 @@ def demo(
     photos, catalog, bundle, report = to / "photos", to / "shop.catalog", to / "shop.bundle", to / "report"
     planted = draw_shop(photos, progress)
     say(f"\n$ shelfwise ingest folder {photos} --to {catalog}")
-    ingest_folder(photos, catalog, progress=progress)
+    ingest(FolderSource(photos), catalog, progress=progress)
     say(f"$ shelfwise embed {catalog} --preset fast")
     embed(catalog, EmbedOptions(preset="fast"), progress=progress)
     say(f"$ shelfwise train {catalog} --to {bundle}")

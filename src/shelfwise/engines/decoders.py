@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from shelfwise.engines.local import available_cores
 from shelfwise.engines.worker_process import REPLACED, TICK_S, WorkerProcess, nonsense
 from shelfwise.errors import ImageError
-from shelfwise.images.decode import IMPORT_LIMITS, NOTES, REFUSALS, Limits, check_bytes
+from shelfwise.images.decode import IMPORT_LIMITS, REFUSALS, Limits, check_bytes
+from shelfwise.images.notes import DECODER_NOTES
 from shelfwise.images.preprocess import Preprocessing
 from shelfwise.images.sniff import ACCEPTED
 
@@ -181,7 +182,7 @@ def _examined(header: dict[str, Any], limits: Limits) -> Examined:
                 (examined.frames, 1, 2**32 - 1),
             )
         )
-        believable &= examined.format in ACCEPTED and set(examined.notes) <= set(NOTES)
+        believable &= examined.format in ACCEPTED and set(examined.notes) <= DECODER_NOTES.keys()
         believable &= re.fullmatch(r"[A-Za-z0-9;]{1,8}", examined.mode) is not None
     except (KeyError, TypeError):
         raise nonsense() from None

@@ -39,9 +39,6 @@ IMPORT_LIMITS = Limits(size_bytes=50 * 2**20, pixels=50_000_000)
 SERVER_LIMITS = Limits(size_bytes=10 * 2**20, pixels=25_000_000, seconds=5)
 
 # Codes of what was done or seen, and of why a picture cannot be used; the last two come from `engines.decoders`.
-NOTES = (
-    "depth16", "cmyk", "alpha_white", "exif_rot", "first_frame", "img_no_end", "img_blank", "trailing_bytes",
-)  # fmt: skip
 REFUSALS = (
     "img_empty", "img_format", "img_truncated", "img_corrupt", "img_too_large", "img_shape", "img_transparent", "img_depth",
     "img_memory", "img_timeout", "img_decoder_crash",
@@ -53,7 +50,7 @@ class Picture:
     """A decoded picture.
 
     pixels: uint8 (h, w, 3), RGB, contiguous, upright. width, height: of the stored picture, before its orientation was
-    applied and at full scale. format, mode: as Pillow names them. notes: some of NOTES. frames: how many the file
+    applied and at full scale. format, mode: as Pillow names them. notes: some of DECODER_NOTES. frames: how many the file
     declares, of which the first is here.
     """
 

@@ -40,7 +40,8 @@ class FolderSource:
 
     kind = "folder"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path | str) -> None:
+        root = Path(root)
         self.path = root
         found = find_photos(root)
         has_splits = _top_folders_are_splits(found)

@@ -54,7 +54,8 @@ class GrocerySource:
     kind = "grocery"
     ignored_files = 0
 
-    def __init__(self, root: Path, photos_per_product: int = 1) -> None:
+    def __init__(self, root: Path | str, photos_per_product: int = 1) -> None:
+        root = Path(root)
         if photos_per_product < 1:
             raise OptionError(f"--photos-per-product {photos_per_product}: at least 1")
         self.path, self._most = root, photos_per_product
