@@ -199,7 +199,11 @@ ROWS: dict[str, dict[str, Case]] = {
         ),
     },
     "the same picture under different categories": {
-        "in two rows": photos(b"1,1.jpg,a\n2,1.jpg,b\n", added=2, says=("accepted  label_conflict 1: the same picture stands under several categories",)),
+        "in two rows": photos(
+            b"1,1.jpg,a\n2,1.jpg,b\n",
+            added=2,
+            says=("label_conflict 1: the same picture stands under several",),
+        ),
     },
     "JSON that is broken / a value that is none (NaN, 1e999, a key twice)": {
         "trailing comma": array(
