@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from damaged_tables import TABLES, DamagedTable
 
+from damaged_tables import TABLES, DamagedTable
 from shelfwise.errors import SourceError
 from shelfwise.formats.open_table import open_table
 from shelfwise.formats.rows import EXCERPT, BadRow, TableRow

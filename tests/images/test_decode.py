@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from drawn_files import GROCERY, chunk, drawn, encoded, encodings, exif, image, jpeg, png, text_bomb
 from PIL import Image, ImageOps
 
+from drawn_files import GROCERY, chunk, drawn, encoded, encodings, exif, image, jpeg, png, text_bomb
 from shelfwise.images.decode import Picture, decode
 
 LOSSLESS = {"PNG": {}, "WEBP": {"lossless": True}, "BMP": {}, "TIFF": {}}

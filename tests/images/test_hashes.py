@@ -5,9 +5,9 @@ import hashlib
 import imagehash
 import numpy as np
 import pytest
-from drawn_files import GROCERY, drawn, jpeg
 from PIL import Image
 
+from drawn_files import GROCERY, drawn, jpeg
 from shelfwise.images.decode import decode
 from shelfwise.images.draw import KINDS, draw_placeholder, draw_product
 from shelfwise.images.hashes import perceptual_hash, picture_digest

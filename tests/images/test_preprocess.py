@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn_files import drawn, encoded, image, jpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from drawn_files import drawn, encoded, image, jpeg
 from shelfwise.errors import ImageError, OptionError
 from shelfwise.images.decode import Limits, decode
 from shelfwise.images.preprocess import Preprocessing, fit_square, prepare
