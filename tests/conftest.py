@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from drawn_shop import GROCERY, draw_shop
 from shelfwise.embed import embed
@@ -18,6 +19,9 @@ from shelfwise.options import EmbedOptions
 from shelfwise.train import train
 from shelfwise.train.golden import golden_pictures
 
+# A property that holds is no slower for a busy machine.
+settings.register_profile("shelfwise", deadline=None)
+settings.load_profile("shelfwise")
 SMALL = EmbedOptions(backbone="lite0@96", precision="fp32")
 
 

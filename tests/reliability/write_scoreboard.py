@@ -7,6 +7,7 @@ import re
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 _TABLE = re.compile(r"(?<=<!-- scoreboard -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -14,14 +15,17 @@ _HEAD = "| test | cases | failures | tier | seconds | the broken variant that it
 
 
 def table(lines: list[str]) -> str:
-    """Make the table of the newest line of every test and tier, sorted."""
+    """Make the table of the newest line of every test and tier, those of one kind (`T4 kill: embed`) together, sorted."""
     newest = {(row["test"], row["tier"]): row for row in map(json.loads, filter(None, lines))}
-    rows = sorted(newest.values(), key=lambda row: (int(re.findall(r"\d+", row["test"])[0]), row["test"], row["tier"]))
-    body = "".join(
-        f"| {row['test']} | {row['n']:,} | {row['failures']} | {row['tier']} | {row['seconds']:,.0f} | {row['control']} |\n"
-        for row in rows
-    )
-    versions = ", ".join(f"{name} {number}" for name, number in rows[-1]["versions"].items()) if rows else ""
+    kinds: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for (test, tier), row in newest.items():
+        kinds.setdefault((test.partition(": ")[0], tier), []).append(row)
+    body = ""
+    for (kind, tier), rows in sorted(kinds.items(), key=lambda item: (int(re.findall(r"\d+", item[0][0])[0]), item[0])):
+        name = rows[0]["test"] if len(rows) == 1 else f"{kind} ({len(rows)} kinds)"
+        n, failures, seconds = (sum(row[column] for row in rows) for column in ("n", "failures", "seconds"))
+        body += f"| {name} | {n:,} | {failures} | {tier} | {seconds:,.0f} | {rows[0]['control']} |\n"
+    versions = ", ".join(f"{name} {number}" for name, number in next(iter(newest.values()))["versions"].items())
     return f"{_HEAD}{body}\nMade on {date.today():%Y-%m-%d} with {versions}.\n"
 
 
