@@ -10,8 +10,8 @@ from typing import Any
 
 import bson
 import pytest
-from test_commands import refused, run
 
+from commands_here import refused, run
 from drawn_shop import lay_out, tiny, write
 
 HEADER = ["sku", "name", "shelf", "picture"]

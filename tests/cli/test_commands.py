@@ -12,32 +12,14 @@ from typing import IO
 
 import pytest
 
+from commands_here import refused, run
 from drawn_shop import lay_out, photo, shelf, shelfwise, write
-from shelfwise.cli import main
 
 SOURCES = ["folder", "grocery", "table", "huggingface", "cdiscount", "shopee", "imaterialist", "bookcover30"]
 VERBS = [["ingest", source] for source in SOURCES] + [["quarantine", "list"], ["quarantine", "retry"]]
 VERBS += [
     [verb] for verb in ("show", "split", "export", "undo", "verify", "embed", "train", "evaluate", "predict", "demo")
 ]
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    """Run a command in this process: exit code, standard output, standard error."""
-    with pytest.raises(SystemExit) as end:
-        main([str(argument) for argument in arguments])
-    printed = capsys.readouterr()
-    return int(end.value.code or 0), printed.out, printed.err
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """Run a command that must fail by the user's fault: exit code 2, one line, no traceback."""
-    code, out, err = run(capsys, *arguments)
-    lines = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert (code, out, len(lines)) == (2, "", 1), err
-    assert "Traceback" not in err
-    assert err.splitlines()[-1] == lines[0]
-    return lines[0]
 
 
 def test_the_whole_walk_by_command_prints_json_alone_on_standard_output(drawn_folder: Path, tmp_path: Path):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from rich.markup import escape
-from test_commands import refused, run
 
+from commands_here import refused, run
 from shelfwise.cli import foreign
 from shelfwise.cli.foreign import visible, visible_json
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import hashlib
-
 import imagehash
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ from PIL import Image
 from drawn_files import GROCERY, drawn, jpeg
 from shelfwise.images.decode import decode
 from shelfwise.images.draw import KINDS, draw_placeholder, draw_product
-from shelfwise.images.hashes import perceptual_hash, picture_digest
+from shelfwise.images.hashes import perceptual_hash
 
 
 def oracle(pixels: np.ndarray) -> int:
@@ -53,8 +51,3 @@ def test_the_hash_hardly_changes_with_compression_and_size_and_differs_between_p
     assert bits_apart(perceptual_hash(pixels), perceptual_hash(decode(jpeg(pixels, 60)).pixels)) <= 4
     assert bits_apart(perceptual_hash(pixels), perceptual_hash(smaller)) <= 4
     assert bits_apart(perceptual_hash(pixels), perceptual_hash(draw_product("shirt", 3))) > 12
-
-
-def test_the_digest_is_sha256_in_hex() -> None:
-    assert picture_digest(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert picture_digest(b"abd") == hashlib.sha256(b"abd").hexdigest()

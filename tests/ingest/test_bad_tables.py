@@ -20,9 +20,10 @@ from typing import Any
 import bson
 import pytest
 
+from commands_here import refused, run
 from drawn_shop import tiny, write
 from shelfwise.catalog import Catalog
-from shelfwise.cli import main, progress
+from shelfwise.cli import progress
 from shelfwise.formats import text
 from shelfwise.progress import Advance
 
@@ -384,22 +385,6 @@ def lay(case: Case, folder: Path) -> list[str]:
         write(folder / name, data)
     case.prepare(folder)
     return ["ingest", *shlex.split(case.command), "--to", "x.catalog"]
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    """Run a command in this process: exit code, standard output, standard error."""
-    with pytest.raises(SystemExit) as end:
-        main([str(argument) for argument in arguments])
-    printed = capsys.readouterr()
-    return int(end.value.code or 0), printed.out, printed.err
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """Run a command that must fail by the user's fault: exit code 2, one line."""
-    code, out, err = run(capsys, *arguments)
-    lines = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert (code, out, err.splitlines()[-1:]) == (2, "", lines), err
-    return lines[0]
 
 
 class GrowingBars:

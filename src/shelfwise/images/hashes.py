@@ -1,8 +1,7 @@
-"""Hash pictures: by content as seen, and by bytes."""
+"""Hash pictures by what is seen on them."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,8 +26,3 @@ def perceptual_hash(pixels: NDArray[np.uint8]) -> int:
     frequencies = fft.dct(fft.dct(np.asarray(small, dtype=np.float64), axis=0), axis=1)
     low = frequencies[:_LOW_FREQUENCIES, :_LOW_FREQUENCIES]
     return int.from_bytes(np.packbits(low > np.median(low)).tobytes(), "big")
-
-
-def picture_digest(data: bytes) -> str:
-    """Compute the sha256 of a file's bytes, as hex."""
-    return hashlib.sha256(data).hexdigest()
