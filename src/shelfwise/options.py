@@ -308,3 +308,66 @@ class SplitOptions:
         if abs(sum(shares.values()) - 1) > 1e-6:
             raise OptionError(f"--shares {self.shares}: they add up to {sum(shares.values()):g}, not to 1")
         return shares
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditOptions:
+    """Options of audit.
+
+    Parameters
+    ----------
+    radius:
+        Bits, of 64, in which the hashes of two pictures that are compared as near repeats may differ.
+    backbone:
+        Embedded backbones to look for wrong shelves with; default: the ones embedded last.
+    suspects:
+        List at most so many products that may be on the wrong shelf.
+    threads:
+        Cores to use; 0 takes all.
+    """
+
+    radius: int = 4
+    backbone: str | None = None
+    suspects: int = 500
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.radius <= 15:
+            raise OptionError(f"--radius {self.radius}: a number of bits, 0 to 15")
+        if self.suspects < 1:
+            raise OptionError(f"--suspects {self.suspects}: at least 1")
+        if self.threads < 0:
+            raise OptionError(f"--threads {self.threads}: give the number of cores, or 0 for all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewOptions:
+    """Options of review.
+
+    Parameters
+    ----------
+    backbone:
+        Embedded backbones to judge with; default: those of the bundle, or the ones embedded last.
+    suspects:
+        Queue at most so many products.
+    who:
+        The name that is written beside every decision; default: the user of this machine.
+    port:
+        Port of the page on this machine; 0 takes any that is free.
+    no_browser:
+        Do not open the page in a browser; its address is printed.
+    """
+
+    backbone: str | None = None
+    suspects: int = 500
+    who: str | None = None
+    port: int = 0
+    no_browser: bool = False
+
+    def __post_init__(self) -> None:
+        if self.suspects < 1:
+            raise OptionError(f"--suspects {self.suspects}: at least 1")
+        if not 0 <= self.port <= 65535:
+            raise OptionError(f"--port {self.port}: 0 to 65535")
+        if self.who is not None and not self.who.strip():
+            raise OptionError("--who is empty: give a name, or leave it out")

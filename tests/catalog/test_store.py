@@ -181,7 +181,7 @@ def test_embeddings_are_appended_and_read_back_by_row(small: Path):
 
 def test_every_commit_raises_the_version_of_its_table_alone(small: Path):
     before = Catalog(small).versions
-    assert set(before) == {"images", "products", "taxonomy", "quarantine"}
+    assert set(before) == {"images", "products", "taxonomy", "quarantine", "corrections"}
     with changing(small, "add") as change:
         change.append_products([product(9)])
     Catalog(small).append_embeddings(KEY, [digest(0)], vectors(0))

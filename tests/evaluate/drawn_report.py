@@ -9,9 +9,9 @@ import numpy as np
 
 from shelfwise.evaluate.report.assemble import report_data
 from shelfwise.evaluate.report.data import FactGroup, ReportData
-from shelfwise.evaluate.report.thumbnails import thumbnail
 from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import score
+from shelfwise.page.thumbnails import thumbnail
 from shelfwise.taxonomy import Node, Taxonomy
 
 if TYPE_CHECKING:

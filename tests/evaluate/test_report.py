@@ -18,10 +18,10 @@ from shelfwise.evaluate.report.assemble import LARGEST_MATRIX, report_data
 from shelfwise.evaluate.report.data import Note, ReportData
 from shelfwise.evaluate.report.figures import disagreement
 from shelfwise.evaluate.report.render import render
-from shelfwise.evaluate.report.thumbnails import SIDE_PX, thumbnail
 from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import score
 from shelfwise.metrics.intervals import Estimate
+from shelfwise.page.thumbnails import SIDE_PX, thumbnail
 from shelfwise.taxonomy import Node, Taxonomy
 
 HOSTILE = "<script>alert('x')</script>\"'&--><img src=x onerror=alert(1)>"

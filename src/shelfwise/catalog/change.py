@@ -70,6 +70,10 @@ class Change:
         """Put other quarantined rows in the place of all."""
         self._tables["quarantine"].replace(rows.cast(schema.QUARANTINE))
 
+    def append_corrections(self, rows: list[dict[str, Any]]) -> None:
+        """Add what was decided to the log of corrections."""
+        self._tables["corrections"].append(pa.Table.from_pylist(rows, schema.CORRECTIONS))
+
     def replace_taxonomy(self, taxonomy: Taxonomy) -> None:
         """Put another tree in the place of the catalog's."""
         rows = taxonomy.table()
@@ -85,7 +89,9 @@ class Change:
     def restore(self, snapshot: Snapshot) -> None:
         """Take everything back to a snapshot of this catalog's past."""
         for name, table in self._tables.items():
-            if table.version != snapshot.tables[name]:
+            if name not in snapshot.tables:  # a table that did not exist then
+                table.replace(schema.TABLES[name].empty_table())
+            elif table.version != snapshot.tables[name]:
                 table.restore(snapshot.tables[name])
         self._past = snapshot
 
@@ -131,7 +137,7 @@ class Change:
                 (history / f"{stale}.json").unlink()
         kept = [read_snapshot(self.path, version) for version in stored_versions(self.path)]
         for name, table in self._tables.items():
-            table.forget_versions({past.tables[name] for past in kept})
+            table.forget_versions({past.tables[name] for past in kept if name in past.tables})
 
 
 @contextmanager

@@ -10,13 +10,14 @@ from shelfwise.catalog.store import Catalog
 
 @dataclass(slots=True)
 class Counts:
-    """Products and photos of a catalog: photos = images + quarantined + missing."""
+    """Products and photos of a catalog: photos = images + quarantined + missing + set aside."""
 
     products: int = 0
     photos: int = 0
     images: int = 0
     quarantined: int = 0
     missing: int = 0
+    set_aside: int = 0
     products_by_split: dict[str, int] = field(default_factory=dict)
     quarantined_by_reason: dict[str, int] = field(default_factory=dict)
     notes: dict[str, int] = field(default_factory=dict)
@@ -40,6 +41,7 @@ def count(catalog: Catalog) -> Counts:
         notes.update(batch.column("notes").flatten().to_pylist())
     return Counts(
         splits.total(), statuses.total(), statuses["ok"], statuses["quarantined"], statuses["missing"],
+        statuses["set_aside"],
         dict(sorted(splits.items())), dict(reasons.most_common()), dict(notes.most_common()),
         len(catalog.taxonomy.leaves), catalog.taxonomy.depth,
     )  # fmt: skip

@@ -26,6 +26,8 @@ PRODUCTS = pa.schema(
     ]
 )
 
+# `status` is ok, quarantined (cannot be used), missing (never obtained) or set_aside (could be used, and a person or a plan
+# decided that it is not: a repeat, a placeholder).
 # A photo is stored as `bytes`, or, with --in-place, found in the file `uri` at `offset`.
 IMAGES = pa.schema(
     [
@@ -67,7 +69,32 @@ QUARANTINE = pa.schema(
     ]
 )
 
-TABLES = {"products": PRODUCTS, "images": IMAGES, "taxonomy": TAXONOMY, "quarantine": QUARANTINE}
+# What people decided about products, one row a decision, never changed: what holds is the last one. `before` and `after`
+# are the category of a product that was moved, or the status of an image that was set aside or restored.
+CORRECTIONS = pa.schema(
+    [
+        pa.field("number", pa.int64(), nullable=False),
+        pa.field("time", pa.timestamp("s", "UTC"), nullable=False),
+        pa.field("who", pa.string(), nullable=False),
+        pa.field("origin", pa.string(), nullable=False),
+        pa.field("action", pa.string(), nullable=False),
+        pa.field("product_id", pa.string(), nullable=False),
+        pa.field("image_id", pa.string()),
+        pa.field("before", pa.string()),
+        pa.field("after", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("detail", pa.string()),
+        pa.field("undoes", pa.int64()),
+    ]
+)
+
+TABLES = {
+    "products": PRODUCTS,
+    "images": IMAGES,
+    "taxonomy": TAXONOMY,
+    "quarantine": QUARANTINE,
+    "corrections": CORRECTIONS,
+}
 
 
 def embeddings(dimension: int) -> pa.Schema:

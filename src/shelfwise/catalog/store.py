@@ -73,6 +73,20 @@ class Catalog:
         """Read the quarantined rows of sources."""
         return self._read("quarantine")
 
+    def corrections(self) -> pa.Table:
+        """Read what people decided, oldest first; empty for a catalog that knows none yet."""
+        if "corrections" not in self.versions:
+            return schema.CORRECTIONS.empty_table()
+        return self._read("corrections")
+
+    def product_ids(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> list[str]:
+        """Read the ids of rows of the product table."""
+        return list(self._take("products", [int(row) for row in rows], ["product_id"]).column("product_id").to_pylist())
+
+    def image_ids(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> list[str]:
+        """Read the ids of rows of the image table."""
+        return list(self._take("images", [int(row) for row in rows], ["image_id"]).column("image_id").to_pylist())
+
     def batches(self, name: str, columns: Sequence[str], rows: int = 8192) -> Iterator[pa.RecordBatch]:
         """Go through a table in parts, so that memory stays flat."""
         with self._opened(name) as table:

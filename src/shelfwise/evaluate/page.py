@@ -11,11 +11,11 @@ from shelfwise.catalog import Catalog
 from shelfwise.evaluate.report.assemble import report_data
 from shelfwise.evaluate.report.data import FactGroup
 from shelfwise.evaluate.report.render import render
-from shelfwise.evaluate.report.thumbnails import thumbnail
 from shelfwise.images.decode import decode
 from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import Scores
 from shelfwise.options import EvaluateOptions
+from shelfwise.page.thumbnails import thumbnail
 from shelfwise.taxonomy import Taxonomy
 
 

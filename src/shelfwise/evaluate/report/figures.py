@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 from shelfwise.evaluate.report.data import Note, ReportData
 from shelfwise.metrics.intervals import Estimate, Proportion, differ
+from shelfwise.page.numbers import NARROW_SPACE, NOTHING, percent
 
 if TYPE_CHECKING:
     from shelfwise.metrics.classification import Scores
-
-NARROW_SPACE = "\u202f"
-NO_INTERVAL = "–"  # noqa: RUF001
 
 MEANINGS = {
     "top1": ("Top-1 accuracy", "The first answer is the right category."),
@@ -47,11 +45,6 @@ class Figure:
     is_share: bool
 
 
-def percent(value: float | None, digits: int = 1) -> str:
-    """Write a share as per cent."""
-    return NO_INTERVAL if value is None else f"{100 * value:.{digits}f}{NARROW_SPACE}%"
-
-
 def sure(confidence: float) -> str:
     """Write a confidence without claiming certainty that is not there."""
     if confidence > 0.995:
@@ -69,15 +62,10 @@ def written(value: float | None, is_share: bool) -> str:
 def interval(estimate: Estimate, is_share: bool) -> str:
     """Write the 95 % interval."""
     if estimate.low is None or estimate.high is None:
-        return NO_INTERVAL
+        return NOTHING
     if is_share:
         return f"{100 * estimate.low:.1f} to {percent(estimate.high)}"
     return f"{estimate.low:.3f} to {estimate.high:.3f}"
-
-
-def counted(value: int) -> str:
-    """Write a count with narrow spaces between thousands."""
-    return f"{value:,}".replace(",", NARROW_SPACE)
 
 
 def all_figures(data: ReportData) -> list[Figure]:

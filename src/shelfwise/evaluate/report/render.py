@@ -12,37 +12,27 @@ from markupsafe import Markup
 
 from shelfwise.evaluate.report import figures
 from shelfwise.evaluate.report.diagram import diagram
+from shelfwise.page.environment import environment, ours, shared
 
 if TYPE_CHECKING:
     from shelfwise.evaluate.report.data import ReportData
 
 TEMPLATES = Path(__file__).parent / "templates"
-SCRIPTS = ("page.js", "table.js", "matrix_view.js", "matrix_paint.js", "matrix.js")
+SCRIPTS = ("matrix_view.js", "matrix_paint.js", "matrix.js")
 
 
 def render(report: ReportData) -> str:
     """Render a report as one self-contained HTML page."""
-    environment = _environment()
-    return environment.get_template("report.html.jinja").render(**_view(report), css=_file("report.css"), js=_script())
+    js = Markup("\n").join((shared("page.js", "table.js"), ours(*(TEMPLATES / name for name in SCRIPTS))))
+    template = _environment().get_template("report.html.jinja")
+    return template.render(**_view(report), date=report.date, css=shared("page.css"), js=js)
 
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=figures.percent,
-        written=figures.written,
-        interval=figures.interval,
-        counted=figures.counted,
-        sure=figures.sure,
-    )
-    return environment
+    found = environment(TEMPLATES)
+    found.filters.update(written=figures.written, interval=figures.interval, sure=figures.sure)
+    return found
 
 
 def _view(report: ReportData) -> dict[str, Any]:
@@ -63,12 +53,3 @@ def _view(report: ReportData) -> dict[str, Any]:
         "diagram": diagram(report.bins),
         "matrices": [asdict(matrix) for matrix in report.matrices],
     }
-
-
-def _script() -> Markup:
-    return Markup("\n").join(_file(name) for name in SCRIPTS)
-
-
-def _file(name: str) -> Markup:
-    """Read a file of ours that goes into the page as it is."""
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))

@@ -1,0 +1,1 @@
+"""Go through suspected wrong shelves, one by one, in a page that the keyboard drives."""
