@@ -34,6 +34,8 @@ _PACKAGES = (
     "torch",
     "torchvision",
     "timm",
+    "faiss-cpu",
+    "imagededup",
 )
 
 # Done once, then measured at every turn; what a turn returns are facts for the tables (numbers or text).

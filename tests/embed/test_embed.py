@@ -28,8 +28,9 @@ JOB = """
 import os, signal, sys
 from contextlib import contextmanager
 import shelfwise.embed.run as run
+import shelfwise.engines.missing as missing
 from shelfwise.options import EmbedOptions
-run._ROWS_PER_COMMIT = 16
+missing._ROWS_PER_COMMIT = 16
 class Killer:
     @contextmanager
     def task(self, label, total):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shelfwise.errors import OptionError
 from shelfwise.index import hamming
-from shelfwise.index.hamming import pairs_within
+from shelfwise.index.hamming import HashIndex, pairs_within
 
 
 def every_pair(hashes: list[int], radius: int) -> set[tuple[int, int]]:
@@ -54,20 +54,93 @@ def test_pairs_at_the_radius_are_found_and_pairs_one_bit_further_are_not_whereve
     assert found(hashes, radius) == [(place, place + 1) for place in range(0, 240, 4)]
 
 
-def test_blocks_cut_anywhere_give_the_same_pairs(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("more", [1, 2, 3])
+@settings(max_examples=60, deadline=None)
+@given(hashes=crowded_hashes(), radius=st.integers(1, 5))
+def test_cut_into_any_number_of_blocks_the_same_pairs_are_found(more: int, hashes: list[int], radius: int):
+    with pytest.MonkeyPatch.context() as patch:  # so few hashes would otherwise be compared all with all
+        patch.setattr(hamming, "_blocks", lambda n, bits, radius: min(radius + more, max(bits, radius)))  # noqa: ARG005
+        patch.setattr(hamming, "_RUN", 8)
+        assert found(hashes, radius) == sorted(every_pair(hashes, radius))
+
+
+@pytest.mark.parametrize("radius", [1, 2, 3, 4, 5, 6, 7])
+def test_thousands_of_hashes_give_the_pairs_of_comparing_all_with_all(radius: int):
+    rng = np.random.default_rng(radius)
+    centers = rng.integers(0, 2**64, 700, dtype=np.uint64)
+    hashes = rng.permutation(np.unique(np.concatenate([centers ^ flips(rng, 700, radius + 1) for _ in range(9)])))
+    assert hamming._blocks(len(hashes), 64, radius) > radius
+    i, j = pairs_within(hashes, radius)
+    assert len(i) > 1000
+    assert np.array_equal(np.stack((i, j)), comparing_all(hashes, radius))
+
+
+def flips(rng: np.random.Generator, n: int, most: int) -> NDArray[np.uint64]:
+    """Draw words (n,) with at most so many bits set."""
+    words = np.zeros(n, dtype=np.uint64)
+    for _ in range(most):
+        words |= (np.uint64(1) << rng.integers(0, 64, n, dtype=np.uint64)) * rng.integers(0, 2, n, dtype=np.uint64)
+    return words
+
+
+def comparing_all(hashes: NDArray[np.uint64], radius: int) -> NDArray[np.int64]:
+    return np.stack(np.nonzero(np.triu(np.bitwise_count(hashes[:, None] ^ hashes[None, :]) <= radius, 1)))
+
+
+@pytest.mark.parametrize(
+    ("name", "mask", "steady"),
+    [
+        ("all but the top 20 bits are equal", 0xFFFF_F000_0000_0000, 0),
+        ("every fourth bit varies", 0x1111_1111_1111_1111, 2**63),
+        ("one byte of four varies, and a few hashes share nothing", 0x00FF_00FF_0000_0000, 1),
+    ],
+)
+def test_hashes_of_pictures_with_little_on_them_are_searched_by_the_bits_that_vary(name: str, mask: int, steady: int):
+    rng = np.random.default_rng(len(name))
+    hashes: NDArray[np.uint64] = rng.integers(0, 2**64, 6000, dtype=np.uint64) & np.uint64(mask) | np.uint64(steady)
+    hashes[::50] = rng.integers(0, 2**64, 120, dtype=np.uint64)
+    distinct = np.unique(hashes)
+    i, j = pairs_within(distinct, 2)
+    assert np.array_equal(np.stack((i, j)), comparing_all(distinct, 2))
+
+
+def test_tiles_and_runs_cut_anywhere_give_the_same_pairs(monkeypatch: pytest.MonkeyPatch):
     rng = np.random.default_rng(4)
-    hashes = [int(h) for h in rng.integers(0, 2**16, 400, dtype=np.uint64)]  # three bands of all are equal
+    hashes = [int(h) for h in rng.integers(0, 2**16, 400, dtype=np.uint64)]
     whole = found(hashes, 5)
     assert whole == sorted(every_pair(hashes, 5))
-    monkeypatch.setattr(hamming, "_BLOCK", 97)
+    monkeypatch.setattr(hamming, "_TILE", 97)
     assert found(hashes, 5) == whole
+    monkeypatch.setattr(hamming, "_blocks", lambda n, bits, radius: min(radius + 1, max(bits, radius)))  # noqa: ARG005
+    for run in (30, 60):
+        monkeypatch.setattr(hamming, "_RUN", run)
+        assert found(hashes, 5) == whole
 
 
-def test_a_search_with_bands_that_must_be_equal_is_seen_to_miss_pairs(monkeypatch: pytest.MonkeyPatch):
-    spread = 0b1 | 0b1 << 16 | 0b1 << 32 | 0b1 << 48
-    assert found([0, spread], 4) == [(0, 1)]
-    monkeypatch.setattr(hamming, "_changes", lambda bits: [0])  # noqa: ARG005
-    assert found([0, spread], 4) == []
+def test_a_search_under_one_key_alone_is_seen_to_miss_pairs(monkeypatch: pytest.MonkeyPatch):
+    hashes = [0, 0b1 | 0b1 << 16 | 0b1 << 32 | 0b1 << 48, 2**64 - 1]
+    monkeypatch.setattr(hamming, "_blocks", lambda n, bits, radius: 6)  # noqa: ARG005
+    assert found(hashes, 4) == [(0, 1)]
+    monkeypatch.setattr(hamming, "combinations", lambda blocks, k: [tuple(range(k))])  # noqa: ARG005
+    assert found(hashes, 4) == []
+
+
+@pytest.mark.slow
+def test_a_million_hashes_take_seconds_and_little_memory():
+    rng = np.random.default_rng(2)
+    hashes: NDArray[np.uint64] = rng.integers(0, 2**64, 1_000_000, dtype=np.uint64)
+    copies = rng.permutation(1_000_000)[:200_000].reshape(2, -1)
+    hashes[copies[0]] = hashes[copies[1]] ^ flips(rng, 100_000, 4)
+    tracemalloc.start()
+    i, j = pairs_within(hashes, 4)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (np.bitwise_count(hashes[i] ^ hashes[j]) <= 4).all()
+    planted = set(zip(np.minimum(*copies).tolist(), np.maximum(*copies).tolist(), strict=True))
+    assert (
+        set(zip(i.tolist(), j.tolist(), strict=True)) == planted
+    )  # two of random hashes are so close once in 50 such sets
+    assert peak < 300e6
 
 
 def test_fifteen_thousand_equal_hashes_among_others_stay_small():
@@ -90,3 +163,42 @@ def test_no_hash_or_one_has_no_pairs():
 def test_a_radius_that_cannot_be_searched_is_an_error(radius: int):
     with pytest.raises(OptionError, match="choose from 0 to 15"):
         pairs_within(np.zeros(2, dtype=np.uint64), radius)
+
+
+def test_the_index_finds_what_comparing_with_every_hash_finds_also_after_more_came():
+    rng = np.random.default_rng(5)
+    center = np.uint64(0x0123_4567_89AB_CDEF)
+    hashes = center ^ flips(rng, 3000, 12)
+    index = HashIndex(hashes[:1000])
+    for place in range(1000, 3000):
+        assert index.add(int(hashes[place])) == place
+    assert len(index) == 3000
+    for radius in (0, 3, 15):
+        places, bits = index.within(int(hashes[7]), radius)
+        expected = [(p, (int(h) ^ int(hashes[7])).bit_count()) for p, h in enumerate(hashes.tolist())]
+        assert list(zip(places.tolist(), bits.tolist(), strict=True)) == [e for e in expected if e[1] <= radius]
+
+
+def test_many_new_hashes_are_compared_like_one_after_the_other(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(hamming, "_TILE", 700)
+    rng = np.random.default_rng(6)
+    hashes, new = (np.uint64(99) ^ flips(rng, n, 8) for n in (3000, 40))
+    index = HashIndex(hashes)
+    numbers, places, bits = index.within_each(new, 4)
+    alone = [(number, *pair) for number, h in enumerate(new) for pair in zip(*index.within(int(h), 4), strict=True)]
+    assert list(zip(numbers, places, bits, strict=True)) == alone
+    assert len(alone) > 100
+
+
+def test_an_empty_index_finds_nothing_until_something_comes():
+    index = HashIndex(np.array([], dtype=np.uint64))
+    assert [len(side) for side in index.within(5, 4)] == [0, 0]
+    assert index.add(5) == 0
+    assert [side.tolist() for side in index.within(4, 1)] == [[0], [1]]
+
+
+def test_the_index_does_not_change_what_it_was_given():
+    given_hashes = np.arange(3, dtype=np.uint64)
+    index = HashIndex(given_hashes)
+    given_hashes[:] = 77
+    assert index.within(1, 0)[0].tolist() == [1]

@@ -76,9 +76,10 @@ def vector_of(digest: bytes) -> np.ndarray[Any, Any]:
 def embed(catalog: str) -> None:
     """Run the smallest network over all photos."""
     import shelfwise.embed.run as run
+    import shelfwise.engines.missing as missing
     from shelfwise.options import EmbedOptions
 
-    run._ROWS_PER_COMMIT = EMBED_BATCH
+    missing._ROWS_PER_COMMIT = EMBED_BATCH
     run.embed(catalog, EmbedOptions(backbone="lite0@96", precision="fp32", threads=1))
 
 

@@ -21,12 +21,13 @@ from scoreboard import record, tier
 from drawn_shop import GROCERY, photo, run_python, tiny, write
 from shelfwise.catalog import Catalog
 from shelfwise.images.draw import KINDS
+from shelfwise.index.bonds import Bonds, incidence
 from shelfwise.index.look_alikes import look_alikes, thumbnail
 from shelfwise.ingest import FolderSource, ingest
 from shelfwise.options import SplitOptions
 from shelfwise.split import split
 from shelfwise.split.assign import Plan, Rows, assign
-from shelfwise.split.bonds import Bonds, incidence
+from shelfwise.statistics.spread import Shelves
 
 SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
 SEEDS = (0, 1, 2)
@@ -67,7 +68,8 @@ class SmallCatalog:
             np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2).T for pairs in (self.alike, members, shown)
         )
         groups, pictures = incidence(m, g, (len(ids), len(names))), incidence(p, n, (len(ids), 60))
-        units = Bonds(groups, pictures, (i, j), np.full(len(ids), -1)).units()
+        no_shelves = Shelves(np.empty((0, 0), np.int32), np.empty(0, np.int64))
+        units = Bonds(groups, pictures, (i, j), np.full(len(ids), -1), no_shelves).units()
         splits = [(before or {}).get(p) for p in ids]
         columns = ([self.groups[p] for p in ids], units, [self.categories[p] for p in ids])
         return dict(zip(ids, assign(Rows(ids, *columns, splits), plan), strict=True))

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from drawn_shop import lay_out, photo, tiny, write
 from shelfwise.catalog import Catalog, changing
 from shelfwise.errors import CatalogError, OptionError
 from shelfwise.images.draw import KINDS, draw_placeholder, encode_jpeg
+from shelfwise.index.bonds import Bonds, incidence
 from shelfwise.ingest import FolderSource, ingest
 from shelfwise.options import SplitOptions
 from shelfwise.split import split
-from shelfwise.split.bonds import Bonds, incidence
+from shelfwise.statistics.spread import Shelves
 
 
 def saved_again(data: bytes, quality: int = 70) -> bytes:
@@ -149,21 +151,25 @@ def test_a_placeholder_on_many_shelves_binds_nothing_while_a_product_listed_ofte
     assert summary.bound == {"group": 0, "same_picture": 15, "look_alike": 0}
 
 
-def test_ten_products_or_two_categories_are_no_placeholder():
-    def found(products: int, categories: int) -> int:
-        picture = incidence(np.arange(products), np.zeros(products, np.int64), (products, 1))
-        no_group = incidence(np.empty(0, np.int64), np.empty(0, np.int64), (products, 0))
-        none = np.empty(0, np.int64)
-        return int(Bonds(no_group, picture, (none, none), np.arange(products) % categories).placeholders.sum())
+def of_one_picture(categories: NDArray[np.int64]) -> Bonds:
+    """Make the bonds of products in these categories, a flat tree of their own, that show one picture."""
+    n, none = len(categories), np.empty(0, np.int64)
+    pictures = incidence(np.arange(n), np.zeros(n, np.int64), (n, 1))
+    size = np.bincount(categories)
+    shelves = Shelves(np.arange(len(size), dtype=np.int32)[:, None], size)
+    return Bonds(incidence(none, none, (n, 0)), pictures, (none, none), categories, shelves)
 
-    assert [found(11, 3), found(10, 3), found(11, 2), found(500, 2), found(500, 50)] == [1, 0, 0, 0, 1]
+
+def test_few_products_or_two_categories_are_no_placeholder():
+    def found(products: int, categories: int) -> int:
+        return int(of_one_picture(np.arange(products) % categories).placeholders.sum())
+
+    assert [found(6, 3), found(5, 3), found(11, 2), found(500, 2), found(500, 50)] == [1, 0, 0, 0, 1]
 
 
 def test_fifteen_thousand_products_of_one_placeholder_are_quick():
     n = 15_000
-    pictures = incidence(np.arange(n), np.zeros(n, np.int64), (n, 1))
-    no_group, none = incidence(np.empty(0, np.int64), np.empty(0, np.int64), (n, 0)), np.empty(0, np.int64)
-    bonds = Bonds(no_group, pictures, (none, none), np.arange(n) % 9)
+    bonds = of_one_picture(np.arange(n) % 9)
     assert len(set(bonds.units().tolist())) == n
     assert bonds.across(np.arange(n) % 2)["same_picture"] == 0
 

@@ -157,3 +157,28 @@ def test_rows_and_groups_that_cannot_be_used_are_refused(column, group, message:
     rows = draw_rows(5, 2, 2)
     with pytest.raises(OptionError, match=message):
         left_out_scores(Spectrum.from_rows(rows.x), rows.statistics(), 1, rows.x, np.array(column), group)
+
+
+@pytest.mark.parametrize("size", [1, 4, 10])
+def test_rows_asked_about_in_parts_score_as_all_of_them_do(size: int) -> None:
+    rows = draw_rows(200, 5, 3, weighted=True)
+    group = np.arange(200) // 5
+    left = LeaveOut(Spectrum.from_rows(rows.x, rows.weight), rows.statistics(), rows.x, rows.column, group, rows.weight)
+    whole = collected(left.scores(0.1), 200, 3)
+    for start in range(0, 200, 5 * size):
+        part = slice(start, start + 5 * size)
+        asked = left.about(rows.x[part], rows.column[part], group[part], rows.weight[part])
+        scores = collected(asked.scores(0.1), len(rows.x[part]), 3)
+        np.testing.assert_allclose(scores, whole[part], atol=1e-5)
+        np.testing.assert_array_equal(asked.known, left.known[part])
+    np.testing.assert_allclose(collected(left.scores(0.1), 200, 3), whole)
+
+
+def test_parts_can_be_asked_at_several_penalties_by_turns() -> None:
+    rows = draw_rows(60, 5, 3)
+    left = LeaveOut(Spectrum.from_rows(rows.x), rows.statistics(), rows.x, rows.column)
+    part = left.about(rows.x[:20], rows.column[:20])
+    for penalty in (0.1, 1.0, 0.1):
+        np.testing.assert_allclose(
+            collected(part.scores(penalty), 20, 3), collected(left.scores(penalty), 60, 3)[:20], atol=1e-5
+        )

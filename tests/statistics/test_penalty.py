@@ -7,13 +7,14 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from shelfwise.errors import OptionError
 from shelfwise.statistics import penalty
 from shelfwise.statistics.calibration import fit_temperature
+from shelfwise.statistics.leave_out import LeaveOut
 from shelfwise.statistics.penalty import GRID, choose_penalty, unexplained
 from shelfwise.statistics.ridge import Spectrum, fit
 
 
 def chosen(rows: Rows, group: np.ndarray | None = None, seed: int = 0) -> penalty.PenaltyChoice:
     spectrum = Spectrum.from_statistics(rows.statistics())
-    return choose_penalty(spectrum, rows.statistics(), rows.x, rows.column, group, rows.weight, seed)
+    return choose_penalty(LeaveOut(spectrum, rows.statistics(), rows.x, rows.column, group, rows.weight), seed)
 
 
 def correlation_form(scores: np.ndarray, truth: np.ndarray) -> float:

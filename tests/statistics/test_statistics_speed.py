@@ -8,7 +8,7 @@ import pytest
 RUN = """
 import json, time
 import numpy as np
-from shelfwise.statistics.leave_out import left_out_scores
+from shelfwise.statistics.leave_out import LeaveOut
 from shelfwise.statistics.penalty import choose_penalty
 from shelfwise.statistics.ridge import Spectrum, fit
 from shelfwise.statistics.sufficient import SufficientStatistics
@@ -27,10 +27,10 @@ before, start = peak(), time.perf_counter()
 statistics = SufficientStatistics(d, categories)
 statistics.add(x, column)
 spectrum = Spectrum.from_statistics(statistics)
-penalty = choose_penalty(spectrum, statistics, x, column).penalty
+penalty = choose_penalty(left := LeaveOut(spectrum, statistics, x, column)).penalty
 head = fit(spectrum, statistics, penalty)
 right = 0
-for rows, scores in left_out_scores(spectrum, statistics, penalty, x, column):
+for rows, scores in left.scores(penalty):
     right += int((scores.argmax(axis=1) == column[rows]).sum())
 print(json.dumps({"seconds": time.perf_counter() - start, "gib": peak() - before, "right": right / n}))
 """

@@ -47,6 +47,7 @@ def test_the_facts_say_what_was_learned_from(drawn_bundle: Path):
     assert facts["estimates"]["validation"]["products"] == 36
     assert set(facts["catalog"]["versions"]) == {
         "embeddings__lite0-96-fp32",
+        "corrections",
         "images",
         "products",
         "quarantine",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 KINDS = {
     "exact_repeat": "The same picture, byte for byte",
     "near_repeat": "The same picture, saved again",
+    "listed_twice": "Products that are listed twice",
     "useful_repeat": "One picture that many products of a category share",
     "placeholder": "Pictures that show no product",
     "blank": "Blank pictures",

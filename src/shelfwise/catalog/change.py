@@ -7,24 +7,21 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from shelfwise.catalog import description, schema
+from shelfwise.catalog import description, history, schema
 from shelfwise.catalog.description import Description, Snapshot, read_description
 from shelfwise.catalog.lock import PATIENCE_S, only_one
 from shelfwise.catalog.store import Catalog
 from shelfwise.catalog.tables import TableWriter
 from shelfwise.errors import CatalogError, DiskFullError, ShelfwiseError
-from shelfwise.files import read_sealed_json, remove_leftovers, sync, write_json, write_sealed_json
+from shelfwise.files import remove_leftovers, sync, write_json
 from shelfwise.taxonomy import Taxonomy
-
-# Changes that `undo` can take back; the rows of older ones are removed from the disk.
-KEPT_VERSIONS = 10
 
 
 class Change:
@@ -33,8 +30,10 @@ class Change:
     catalog: the catalog as it was, None for a new one. Rows written so far are seen by nobody until the block ends.
     """
 
-    def __init__(self, path: Path, what: str, before: Snapshot | None, tables: dict[str, int]) -> None:
-        self.path, self._what, self._before = path, what, before
+    def __init__(
+        self, path: Path, what: str, before: Snapshot | None, tables: dict[str, int], sitting: str = ""
+    ) -> None:
+        self.path, self._what, self._before, self._sitting = path, what, before, sitting
         self._past: Snapshot | None = None
         self.catalog = None if before is None else Catalog(path)
         self.taxonomy = Taxonomy([]) if self.catalog is None else self.catalog.taxonomy
@@ -62,6 +61,14 @@ class Change:
         """Remove images."""
         self._tables["images"].delete("image_id", image_ids)
 
+    def update_products(self, rows: pa.Table) -> None:
+        """Put other values into columns of products: `rows` holds product_id and these columns."""
+        self._tables["products"].update(rows, "product_id")
+
+    def update_images(self, rows: pa.Table) -> None:
+        """Put other values into columns of images: `rows` holds image_id and these columns."""
+        self._tables["images"].update(rows, "image_id")
+
     def replace_products(self, products: pa.Table) -> None:
         """Put a table of products in the place of all."""
         self._tables["products"].replace(products.cast(schema.PRODUCTS))
@@ -73,6 +80,7 @@ class Change:
     def append_corrections(self, rows: list[dict[str, Any]]) -> None:
         """Add what was decided to the log of corrections."""
         self._tables["corrections"].append(pa.Table.from_pylist(rows, schema.CORRECTIONS))
+        self._tables["corrections"].gather()
 
     def replace_taxonomy(self, taxonomy: Taxonomy) -> None:
         """Put another tree in the place of the catalog's."""
@@ -116,7 +124,7 @@ class Change:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return Snapshot(
             version=version, what=self._what, time=now, level_names=self.taxonomy.level_names, sources=self.sources,
-            tables=self.versions,
+            tables=self.versions, sitting=self._sitting,
         )  # fmt: skip
 
     def publish(self) -> None:
@@ -124,28 +132,27 @@ class Change:
         before, after = self._before, self._snapshot()
         if before and (after.tables, after.level_names) == (before.tables, before.level_names):
             return
-        history = self.path / "history"
-        if before and before.version < after.version:
-            write_sealed_json(history / f"{before.version}.json", asdict(before))
+        if before:
+            history.remember(self.path, before, after)
         with only_one(self.path / ".locks" / "description", self._what):
             current = read_description(self.path) if before else Description(snapshot=after)
             current.with_snapshot(after).write(self.path)
         if not before:
             sync(self.path.parent)
-        for stale in stored_versions(self.path):
-            if not after.version - KEPT_VERSIONS <= stale < after.version:
-                (history / f"{stale}.json").unlink()
-        kept = [read_snapshot(self.path, version) for version in stored_versions(self.path)]
+        kept = history.forget(self.path, after)
         for name, table in self._tables.items():
             table.forget_versions({past.tables[name] for past in kept if name in past.tables})
 
 
 @contextmanager
-def changing(path: Path | str, what: str, *, key: str | None = None, wait_s: float = PATIENCE_S) -> Iterator[Change]:
+def changing(
+    path: Path | str, what: str, *, key: str | None = None, sitting: str = "", wait_s: float = PATIENCE_S
+) -> Iterator[Change]:
     """Open a catalog, or a new one where nothing is, to be changed by this process alone.
 
-    key: names work that may go on after it was killed (see `Change.keep`). An error inside takes everything back, except
-    where the same command can go on later: a full disk, an interruption.
+    key: names work that may go on after it was killed (see `Change.keep`). sitting: names small changes that follow one
+    another (a person's clicks): each is a version of its own, and all of them are one step of `undo`. An error inside takes
+    everything back, except where the same command can go on later: a full disk, an interruption.
     Raises CatalogBusyError when another process still holds the catalog after `wait_s` seconds, CatalogError when `path`
     is something else.
     """
@@ -159,7 +166,7 @@ def changing(path: Path | str, what: str, *, key: str | None = None, wait_s: flo
             remove_leftovers(path / "history" / f"{snapshot.version}.json")
         try:
             kept = _kept(path, snapshot, key)
-            change = Change(path, what, snapshot, kept or (snapshot.tables if snapshot else {}))
+            change = Change(path, what, snapshot, kept or (snapshot.tables if snapshot else {}), sitting)
             yield change
             change.publish()
             (path / description.PENDING).unlink(missing_ok=True)
@@ -228,22 +235,8 @@ def refuse_busy(path: Path) -> None:
             pass
 
 
-def stored_versions(path: Path) -> list[int]:
-    """Versions that `undo` can go back to, oldest first."""
-    return sorted(int(file.stem) for file in (path / "history").glob("*.json") if file.stem.isdecimal())
-
-
-def read_snapshot(path: Path, version: int) -> Snapshot:
-    """Read a snapshot of the past."""
-    file = path / "history" / f"{version}.json"
-    try:
-        return Snapshot.from_dict(read_sealed_json(file))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CatalogError(f"{file} is missing or damaged ({error.__class__.__name__})") from None
-
-
 def undo(path: Path | str) -> tuple[Snapshot, Snapshot]:
-    """Take a catalog back by one change; returns the snapshot that was left and the one gone back to.
+    """Take a catalog back by one change, or by one sitting; returns the snapshot that was left and the one gone back to.
 
     Raises CatalogError when there is nothing to go back to.
     """
@@ -251,9 +244,8 @@ def undo(path: Path | str) -> tuple[Snapshot, Snapshot]:
     Catalog(path)  # what is no catalog is told, and not begun as one
     with changing(path, "undo") as change:
         left = (change.catalog or Catalog(path)).description.snapshot
-        past = [version for version in stored_versions(path) if version < left.version]
-        if not past:
+        steps = history.steps_back(path, left)
+        if not steps:
             raise CatalogError(f"{path} has no earlier version: this is how it began")
-        target = read_snapshot(path, past[-1])
-        change.restore(target)
-    return left, target
+        change.restore(steps[-1])
+    return left, steps[-1]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow.compute as pc
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from shelfwise.catalog.inventory import take_inventory
 from shelfwise.catalog.store import Catalog
 
 
@@ -22,73 +22,31 @@ class LabelConflict:
 
 
 def label_conflicts(catalog: Catalog) -> list[LabelConflict]:
-    """List the pictures (equal bytes) whose products are filed under more than one category.
-
-    Two passes over the tables, with 28 bytes a photo in memory: the first finds candidates by 8 bytes of their digests.
-    """
-    category_of = _Categories(catalog)
-    digests, categories = [np.empty(0, np.uint64)], [np.empty(0, np.int32)]
-    for _, owners, pictures in _usable(catalog):
-        digests.append(np.array([_short(picture) for picture in pictures], np.uint64))
-        categories.append(category_of(owners))
-    candidates = _spread(np.concatenate(digests), np.concatenate(categories))
-    if not candidates:
-        return []
-    shown: dict[bytes, list[tuple[str, str]]] = {}
-    for images, owners, pictures in _usable(catalog):
-        for image, picture, code in zip(images, pictures, category_of(owners), strict=True):
-            if code >= 0 and _short(picture) in candidates:
-                shown.setdefault(picture, []).append((image, category_of.names[code]))
-    conflicts = [
-        LabelConflict(picture.hex(), tuple(image for image, _ in pairs), tuple(sorted({name for _, name in pairs})))
-        for picture, pairs in shown.items()
+    """List the pictures (equal bytes) whose products are filed under more than one category, in the order of the photos."""
+    inventory = take_inventory(catalog)
+    category = inventory.category[inventory.photo_product]
+    filed = np.flatnonzero(category >= 0)
+    pairs = np.unique(np.stack((inventory.photo_picture[filed], category[filed])), axis=1)
+    several = np.bincount(pairs[0], minlength=inventory.pictures) > 1
+    photos = filed[several[inventory.photo_picture[filed]]]
+    shown: dict[str, list[tuple[str, str]]] = {}
+    named = _named(catalog, inventory.photo_row[photos])
+    for (image, digest), number in zip(named, category[photos].tolist(), strict=True):
+        shown.setdefault(digest, []).append((image, inventory.categories[number]))
+    return [
+        LabelConflict(digest, tuple(image for image, _ in told), tuple(sorted({name for _, name in told})))
+        for digest, told in shown.items()
     ]
-    return [conflict for conflict in conflicts if len(conflict.categories) > 1]
 
 
-class _Categories:
-    """The category of a product as a number, -1 for none, found by a hash of its id."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self.names: list[str] = []
-        places: dict[str, int] = {}
-        ids, codes = [np.empty(0, np.int64)], [np.empty(0, np.int32)]
-        for batch in catalog.batches("products", ["product_id", "category"]):
-            ids.append(_hashes(batch.column("product_id").to_pylist()))
-            named = batch.column("category").to_pylist()
-            codes.append(
-                np.array([-1 if name is None else places.setdefault(name, len(places)) for name in named], np.int32)
-            )
-        self.names = list(places)
-        unordered = np.concatenate(ids)
-        order = np.argsort(unordered, kind="stable")
-        self._ids, self._codes = unordered[order], np.concatenate(codes)[order]
-
-    def __call__(self, product_ids: list[str]) -> NDArray[np.int32]:
-        """Return the numbers of the categories of products."""
-        return self._codes[np.searchsorted(self._ids, _hashes(product_ids))]
-
-
-def _hashes(texts: list[str]) -> NDArray[np.int64]:
-    return np.fromiter(map(hash, texts), np.int64, len(texts))
-
-
-def _short(digest: bytes) -> int:
-    return int.from_bytes(digest[:8], "big")
-
-
-def _usable(catalog: Catalog) -> Iterator[tuple[list[str], list[str], list[bytes]]]:
-    """Go through image ids, product ids and digests of the photos with status ok."""
-    for batch in catalog.batches("images", ["image_id", "product_id", "sha256", "status"]):
-        ok = batch.filter(pc.equal(batch.column("status"), "ok"))
-        yield tuple(ok.column(name).to_pylist() for name in ("image_id", "product_id", "sha256"))
-
-
-def _spread(digests: NDArray[np.uint64], categories: NDArray[np.int32]) -> set[int]:
-    """Return the digests that stand with more than one category."""
-    filed = categories >= 0
-    digests, categories = digests[filed], categories[filed]
-    order = np.lexsort((categories, digests))
-    digests, categories = digests[order], categories[order]
-    differs = (digests[1:] == digests[:-1]) & (categories[1:] != categories[:-1])
-    return set(digests[1:][differs].tolist())
+def _named(catalog: Catalog, rows: NDArray[np.int32]) -> list[tuple[str, str]]:
+    """Read the image ids and the sha256 of ascending rows of the image table."""
+    named: list[tuple[str, str]] = []
+    start = 0
+    for batch in catalog.batches("images", ["image_id", "sha256"]):
+        first, last = np.searchsorted(rows, (start, start + len(batch)))
+        part = batch.take(pa.array(rows[first:last] - start))
+        digests = [digest.hex() for digest in part.column("sha256").to_pylist()]
+        named += zip(part.column("image_id").to_pylist(), digests, strict=True)
+        start += len(batch)
+    return named

@@ -20,7 +20,8 @@ class Snapshot:
     """One state of a catalog's content.
 
     version: counts the changes. what, time: the change that led here. tables: the version of each of its Lance tables.
-    sources: where its rows came from, oldest first.
+    sources: where its rows came from, oldest first. sitting: equal for changes that are one step of `undo`; empty for one
+    that is a step by itself.
     """
 
     version: int
@@ -29,6 +30,7 @@ class Snapshot:
     level_names: tuple[str, ...]
     sources: tuple[dict[str, Any], ...]
     tables: dict[str, int]
+    sitting: str = ""
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Snapshot:

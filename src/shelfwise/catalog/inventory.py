@@ -71,7 +71,7 @@ def take_inventory(catalog: Catalog) -> Inventory:
         rows.append(first)
         place = np.searchsorted(known, _hashes(batch.column("product_id")), sorter=order)
         products.append(order[place].astype(np.int32))
-        digests.append(_first_bytes(batch.column("sha256")))
+        digests.append(first_bytes(batch.column("sha256")))
         hashes.append(batch.column("perceptual_hash").to_numpy(zero_copy_only=False).astype(np.uint64))
     photo_picture, first_photo = _numbered(np.concatenate(digests))
     return Inventory(
@@ -80,6 +80,15 @@ def take_inventory(catalog: Catalog) -> Inventory:
         split=split.codes(), group=group.codes(), categories=tuple(category.names), splits=tuple(split.names),
         groups=len(group.names),
     )  # fmt: skip
+
+
+def first_bytes(digests: pa.Array) -> NDArray[np.uint64]:
+    """Return the first 8 bytes of sha256 digests as numbers, (n,)."""
+    if not len(digests):
+        return np.empty(0, np.uint64)
+    width, start = 32, digests.offset * 32
+    raw = np.frombuffer(digests.buffers()[1], np.uint8)[start : start + len(digests) * width]
+    return np.ascontiguousarray(raw.reshape(-1, width)[:, :8]).view(np.uint64).ravel()
 
 
 def _usable(catalog: Catalog) -> Iterator[tuple[Places, pa.RecordBatch]]:
@@ -113,13 +122,6 @@ class _Codes:
 def _hashes(ids: pa.Array) -> NDArray[np.int64]:
     texts: Sequence[str] = ids.to_pylist()
     return np.fromiter(map(hash, texts), np.int64, len(texts))
-
-
-def _first_bytes(digests: pa.Array) -> NDArray[np.uint64]:
-    """Return the first 8 bytes of sha256 digests as numbers."""
-    width, start = 32, digests.offset * 32
-    raw = np.frombuffer(digests.buffers()[1], np.uint8)[start : start + len(digests) * width]
-    return np.ascontiguousarray(raw.reshape(-1, width)[:, :8]).view(np.uint64).ravel()
 
 
 def _numbered(digests: NDArray[np.uint64]) -> tuple[Places, Places]:

@@ -83,6 +83,10 @@ class Catalog:
         """Read the ids of rows of the product table."""
         return list(self._take("products", [int(row) for row in rows], ["product_id"]).column("product_id").to_pylist())
 
+    def product_rows(self, rows: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
+        """Read the named columns of rows of the product table."""
+        return list(self._take("products", [int(row) for row in rows], list(columns)).to_pylist())
+
     def image_ids(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> list[str]:
         """Read the ids of rows of the image table."""
         return list(self._take("images", [int(row) for row in rows], ["image_id"]).column("image_id").to_pylist())
@@ -122,7 +126,7 @@ class Catalog:
     def embedding_rows(self, key: str, rows: NDArray[np.int64]) -> NDArray[np.float16]:
         """Read vectors (m, d) of rows of the embedding table `key`."""
         vectors = self._take(_embeddings(key), rows.tolist(), ["vector"]).column("vector").combine_chunks()
-        return np.asarray(vectors.flatten()).reshape(len(rows), -1)
+        return np.asarray(vectors.flatten()).reshape(len(rows), vectors.type.list_size)
 
     def refuse_rotten_embeddings(self, key: str) -> None:
         """Raise CatalogError when a file of the embeddings `key` is not what was written."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from shelfwise.catalog import schema
 from shelfwise.catalog.checksums import Checksums
@@ -18,6 +19,9 @@ os.environ.setdefault("LANCE_LOG", "error")  # before the import: Lance logs a l
 import lance
 
 _IDS_PER_DELETE = 1000
+# Fragments of a table that grows by single rows, before they are gathered: reading, and the list of checksums, slow down
+# with their number.
+_MOST_FRAGMENTS = 64
 
 
 @contextmanager
@@ -78,6 +82,34 @@ class TableWriter:
         if pending:
             self._commit()
 
+    def update(self, rows: pa.Table, key: str) -> None:
+        """Put other values into columns of the rows whose `key` is in `rows`; no other column is written anew.
+
+        Every row stays where it is: only the columns of `rows` are written, in the fragments that are touched.
+        """
+        table = lance.dataset(str(self._target))
+        changed, fields = [], set()
+        with room_for(self._target, rows.nbytes):
+            for fragment in _touched(table, key, rows.column(key)):
+                metadata, modified = fragment.update_columns(rows, key)
+                changed.append(metadata)
+                fields.update(modified)
+            if not changed:
+                return
+            operation = lance.LanceOperation.Update(
+                updated_fragments=changed, fields_modified=sorted(fields), update_mode="rewrite_columns"
+            )
+            lance.LanceDataset.commit(str(self._target), operation, read_version=table.version)
+        self._commit()
+
+    def gather(self) -> None:
+        """Write the fragments of a table that has many as one."""
+        table = lance.dataset(str(self._target))
+        if len(table.get_fragments()) > _MOST_FRAGMENTS:
+            with room_for(self._target):
+                table.optimize.compact_files()
+            self._commit()
+
     def forget_versions(self, keep: set[int]) -> None:
         """Remove the versions that nobody can go back to, and the files that only they need."""
         self._forget(lambda version: version != self.version and version not in keep)
@@ -98,6 +130,17 @@ class TableWriter:
         with room_for(self._target):
             self._checksums.record()
         self.version = int(lance.dataset(str(self._target)).version)
+
+
+def _touched(table: lance.LanceDataset, key: str, values: pa.ChunkedArray) -> list[lance.LanceFragment]:
+    """Return the fragments with a row whose `key` is one of `values`."""
+    wanted = values.combine_chunks()
+
+    def holds(fragment: lance.LanceFragment) -> bool:
+        batches = fragment.to_batches(columns=[key])
+        return any(pc.any(pc.is_in(batch.column(key), wanted)).as_py() for batch in batches)
+
+    return [fragment for fragment in table.get_fragments() if holds(fragment)]
 
 
 def _quoted(text: str) -> str:

@@ -39,6 +39,7 @@ def shown(summary: ShowSummary) -> int:
     )
     console.print(
         f"photos      {c.photos:,} = {c.images:,} images + {c.quarantined:,} quarantined + {c.missing:,} missing"
+        + (f" + {c.set_aside:,} set aside" if c.set_aside else "")
     )
     console.print(f"splits      {counted(c.products_by_split)}")
     console.print(f"photos each {counted({f'{n}:': products for n, products in s.photos_per_product.items()})}")

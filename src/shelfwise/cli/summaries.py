@@ -70,6 +70,7 @@ def ingested(summary: IngestSummary, options: IngestOptions) -> None:
         )
         console.print(
             f"photos  {s.photos:,} = {s.images:,} images + {s.quarantined:,} quarantined + {s.missing:,} missing"
+            + (f" + {s.set_aside:,} set aside" if s.set_aside else "")
         )
         console.print(f"splits  {counted(s.products_by_split)}")
     for told, counts in (
@@ -78,6 +79,11 @@ def ingested(summary: IngestSummary, options: IngestOptions) -> None:
     ):
         if counts:
             console.print(f"{told}{counted(counts)}")
+    if s.kept_moves or s.overruled_moves:
+        console.print(
+            f"moved by a person and changed in the source: {s.kept_moves:,} stay where they were moved, "
+            f"{s.overruled_moves:,} go where the source newly says"
+        )
     noted(s.notes | ({"label_conflict": s.label_conflicts} if s.label_conflicts else {}))
     if s.facts:
         console.print("found   " + plain(", ".join(f"{name} {value}" for name, value in s.facts.items())))
@@ -197,6 +203,7 @@ def demonstrated(summary: DemoSummary) -> int:
     if example["status"] == "ok":
         best = example["answers"][0]
         console.print(f"{example['photo']}  [bold]{' > '.join(best['path'])}[/]  {best['probability']:.1%}")
+    console.print(f"audit   {Path(summary.audit).absolute()}", markup=False)
     console.print(f"report  {Path(summary.report).absolute()}", markup=False)
     console.print(f"{summary.seconds:.0f} s, everything is in {summary.folder}", style="dim", markup=False)
     return 0

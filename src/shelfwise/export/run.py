@@ -30,7 +30,7 @@ _WRITERS: dict[str, Callable[[Selection, Path, ExportSummary], None]] = {
     "shopee": write_shopee,
 }
 # What no format holds, and what each of them does not; iMaterialist's dead links are counted where they are written.
-_NOWHERE = ("quality", "quarantined photos", "quarantined rows")
+_NOWHERE = ("quality", "photos set aside", "quarantined photos", "quarantined rows")
 _NOT_IN = {
     "folder": ("titles", "descriptions", "attributes", "groups", "products without photos", "missing photos"),
     "csv": ("missing photos",),
@@ -54,8 +54,9 @@ def export(
 ) -> ExportSummary:
     """Write a catalog into the new folder `to`, all of it or nothing.
 
-    Photos that were quarantined stay behind. Raises OptionError when `to` exists or a split does not, CatalogError for
-    photos that are not there any more and for what a format cannot hold at all, DiskFullError when there is no room.
+    Photos that were quarantined or set aside stay behind. Raises OptionError when `to` exists or a split does not,
+    CatalogError for photos that are not there any more and for what a format cannot hold at all, DiskFullError when there is
+    no room.
     """
     options, to = options or ExportOptions(), Path(to)
     if to.exists() or to.is_symlink():

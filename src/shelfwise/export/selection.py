@@ -141,14 +141,15 @@ class Selection:
             self.categories.update(batch.column("category").drop_null().unique().to_pylist())
         usable = np.bincount(self._photos.place[self._photos.ok], minlength=len(self._chosen))[self._chosen]
         of_chosen = self._chosen[self._photos.place]
-        missing = int((self._photos.missing & of_chosen).sum())
+        missing, aside = (int((of & of_chosen).sum()) for of in (self._photos.missing, self._photos.set_aside))
         return counts + Counter(
             {
                 "photos": int(usable.sum()),
                 "photos beside the first": int(np.maximum(usable - 1, 0).sum()),
                 "products without photos": int((usable == 0).sum()),
                 "missing photos": missing,
-                "quarantined photos": int(of_chosen.sum()) - int(usable.sum()) - missing,
+                "photos set aside": aside,
+                "quarantined photos": int(of_chosen.sum()) - int(usable.sum()) - missing - aside,
                 "quarantined rows": len(self.catalog.quarantine()),
                 "products without category": len(self) - counts["categories"],
             }
@@ -182,8 +183,9 @@ class _Photos:
         self._first = np.searchsorted(self.place, np.arange(len(product_ids) + 1))
         self._table = images.select(["product_id", "format", "sha256", "perceptual_hash"]).take(pa.array(order))
         self.length = pc.fill_null(images.column("length"), 0).to_numpy()[order]
-        self.ok = pc.equal(images.column("status"), "ok").to_numpy()[order]
-        self.missing = pc.equal(images.column("status"), "missing").to_numpy()[order]
+        self.ok, self.missing, self.set_aside = (
+            pc.equal(images.column("status"), status).to_numpy()[order] for status in ("ok", "missing", "set_aside")
+        )
 
     def of(self, place: int) -> slice:
         """Return the places of a product's photos."""

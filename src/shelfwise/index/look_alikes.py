@@ -20,11 +20,12 @@ _SIDE_PX = 32
 # Pictures of one hash that are compared with others; the rest are compared with the first of them alone. So many
 # pictures that differ in their bytes and not in their hash are a placeholder saved again and again.
 _CROWD = 64
-# Thumbnails and pairs held at once: some 25 and 200 MB.
-_PICTURES, _PAIRS = 8192, 2**13
+# Thumbnails and pairs held at once: some 25 and 100 MB; pictures that hang together in larger numbers are 3 KB each.
+_PICTURES, _PAIRS = 8192, 2**11
 
 Pixels = NDArray[np.uint8]
 Places = NDArray[np.int64]
+Thumbnails = Callable[[Places], Pixels]
 
 
 def thumbnail(data: bytes) -> Pixels:
@@ -37,35 +38,47 @@ def thumbnail(data: bytes) -> Pixels:
     return resized(pixels, (0, 0, width, height), _SIDE_PX, _SIDE_PX)
 
 
-def look_alikes(hashes: NDArray[np.uint64], thumbnails: Callable[[Places], Pixels]) -> tuple[Places, Places]:
-    """Return the places i < j (m,) of pictures that look alike: within RADIUS, and correlated by CORRELATION.
+def look_alikes(
+    hashes: NDArray[np.uint64], thumbnails: Thumbnails, radius: int = RADIUS, correlation: float = CORRELATION
+) -> tuple[Places, Places]:
+    """Return the places i < j (m,) of pictures that look alike: within `radius` bits, and correlated by `correlation`.
 
     hashes: (n,), one a distinct picture. thumbnails: gives uint8 (k, 32, 32, 3) for places, and is asked once for each
     picture that is close to another. Copies in another format, quality or size are found; padded, cropped and mirrored
     ones mostly are not. A picture of one color is like no other.
     """
-    found = [(np.empty(0, dtype=np.int64),) * 2]
-    for i, j in _batches(*_close(hashes), len(hashes)):
+    i, j, _ = correlated(hashes, thumbnails, radius, correlation)
+    return i, j
+
+
+def correlated(
+    hashes: NDArray[np.uint64], thumbnails: Thumbnails, radius: int, correlation: float
+) -> tuple[Places, Places, NDArray[np.float32]]:
+    """Return what `look_alikes` returns, and how correlated each pair is (m,)."""
+    found = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))]
+    for i, j in _batches(*_close(hashes, radius), len(hashes)):
         places = np.union1d(i, j)
-        standard = _standardized(thumbnails(places))
-        i_row, j_row = np.searchsorted(places, i), np.searchsorted(places, j)
+        pixels = thumbnails(places)
         for start in range(0, len(i), _PAIRS):
             block = slice(start, start + _PAIRS)
-            alike = np.einsum("ij,ij->i", standard[i_row[block]], standard[j_row[block]]) >= CORRELATION
-            found.append((i[block][alike], j[block][alike]))
-    i, j = (np.concatenate(side) for side in zip(*found, strict=True))
+            these, row = np.unique(np.stack((i[block], j[block])), return_inverse=True)
+            standard = _standardized(pixels[np.searchsorted(places, these)])
+            measured = np.einsum("ij,ij->i", *standard[row])
+            alike = measured >= correlation
+            found.append((i[block][alike], j[block][alike], measured[alike]))
+    i, j, measured = (np.concatenate(side) for side in zip(*found, strict=True))
     order = np.lexsort((j, i))
-    return i[order], j[order]
+    return i[order], j[order], measured[order]
 
 
-def _close(hashes: NDArray[np.uint64]) -> tuple[Places, Places]:
-    """Return the pairs of pictures whose hashes are within RADIUS."""
+def _close(hashes: NDArray[np.uint64], radius: int) -> tuple[Places, Places]:
+    """Return the pairs of pictures whose hashes are within the radius."""
     distinct, group = np.unique(hashes, return_inverse=True)
     members = np.argsort(group, kind="stable")
     count = np.bincount(group, minlength=len(distinct))
     start = np.cumsum(count) - count
     shown = np.minimum(count, _CROWD)
-    a, b = pairs_within(distinct, RADIUS)
+    a, b = pairs_within(distinct, radius)
     a, b = np.concatenate((a, np.arange(len(distinct)))), np.concatenate((b, np.arange(len(distinct))))
     size = shown[a] * shown[b]
     within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
@@ -98,4 +111,5 @@ def _standardized(thumbnails: Pixels) -> NDArray[np.float32]:
     flat = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
     length = np.linalg.norm(flat, axis=1, keepdims=True)
-    return np.asarray(np.divide(flat, length, out=np.zeros_like(flat), where=length > 0))
+    flat /= np.where(length > 0, length, 1)
+    return flat

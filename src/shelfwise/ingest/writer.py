@@ -21,6 +21,7 @@ from shelfwise.engines import available_cores, map_ordered
 from shelfwise.engines.decoders import Decoders
 from shelfwise.errors import OptionError, SourceError, TaxonomyError
 from shelfwise.files import disk_full, text_of
+from shelfwise.ingest.decided import Decided
 from shelfwise.ingest.known import KnownProducts
 from shelfwise.ingest.photos import content_digest, image_row, place_of, read_photo
 from shelfwise.ingest.records import Damage, ProductRecord, Source
@@ -42,6 +43,7 @@ class IngestSummary(Counts):
 
     Of the source: rows = added + updated + unchanged + quarantined_rows + duplicates. Of the catalog afterwards: what
     `Counts` holds. damage: parts of the source that could not be read. label_conflicts: pictures under several categories.
+    Of updated products that a person had moved: kept_moves stay there, overruled_moves go where the source newly says.
     """
 
     catalog: str = ""
@@ -51,6 +53,8 @@ class IngestSummary(Counts):
     unchanged: int = 0
     quarantined_rows: int = 0
     duplicates: int = 0
+    kept_moves: int = 0
+    overruled_moves: int = 0
     quarantined_rows_by_code: dict[str, int] = field(default_factory=dict)
     label_conflicts: int = 0
     ignored_files: int = 0
@@ -160,6 +164,7 @@ def _write_products(
 ) -> None:
     base = KnownProducts(change.catalog)
     done = KnownProducts(change.so_far())  # with what an interrupted run of the same import has done
+    decided = Decided(change.catalog)
     with Decoders() as decoders:
 
         def outcome(record: ProductRecord) -> _Outcome:
@@ -179,8 +184,13 @@ def _write_products(
             for product in batch:
                 known = base.has_id(product.record.product_id)
                 summary.added += not known
-                summary.unchanged += known and base.has(product.fingerprint)
-            _commit([product for product in batch if product.image_rows is not None], source.kind, done, change, key)
+                unchanged = known and base.has(product.fingerprint)
+                summary.unchanged += unchanged
+                if not unchanged:
+                    summary.kept_moves += decided.keeps(product.record)
+                    summary.overruled_moves += decided.overruled(product.record)
+            fresh = [product for product in batch if product.image_rows is not None]
+            _commit(fresh, source.kind, done, decided, change, key)
     summary.updated = found.products - summary.added - summary.unchanged
 
 
@@ -198,14 +208,16 @@ def _batches(outcomes: Iterator[_Outcome], advance: Advance) -> Iterator[list[_O
         yield batch
 
 
-def _commit(products: list[_Outcome], kind: str, done: KnownProducts, change: Change, key: str) -> None:
+def _commit(
+    products: list[_Outcome], kind: str, done: KnownProducts, decided: Decided, change: Change, key: str
+) -> None:
     if not products:
         return
     replaced = [p.record.product_id for p in products if done.has_id(p.record.product_id)]
     splits = _splits_of(change.so_far(), replaced)
     change.delete_products(replaced)
-    change.append_images([row for product in products for row in product.image_rows or ()])
-    change.append_products([_product_row(product, kind, splits) for product in products])
+    change.append_images([decided.photo(row) for product in products for row in product.image_rows or ()])
+    change.append_products([_product_row(product, kind, splits, decided) for product in products])
     change.keep(key)
 
 
@@ -218,13 +230,13 @@ def _splits_of(catalog: Catalog, product_ids: list[str]) -> dict[str, str | None
     return dict(zip(table.column("product_id").to_pylist(), table.column("split").to_pylist(), strict=True))
 
 
-def _product_row(product: _Outcome, kind: str, splits: dict[str, str | None]) -> dict[str, Any]:
+def _product_row(product: _Outcome, kind: str, splits: dict[str, str | None], decided: Decided) -> dict[str, Any]:
     record = product.record
     return {
         "product_id": record.product_id,
         "title": record.title,
         "description": record.description,
-        "category": record.category,
+        "category": decided.category(record),
         "attributes": list(record.attributes),
         "group": record.group,
         "split": record.split if record.split is not None else splits.get(record.product_id),

@@ -33,5 +33,5 @@ def ours(*files: Path) -> Markup:
 
 
 def shared(*names: str) -> Markup:
-    """Read files that pages share: `page.css`, `page.js`, `table.js`."""
+    """Read files that pages share: `page.css`, `page.js`, `canvas.js`, `table.js`."""
     return ours(*(_SHARED / name for name in names))

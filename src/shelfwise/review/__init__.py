@@ -1,1 +1,5 @@
-"""Go through suspected wrong shelves, one by one, in a page that the keyboard drives."""
+"""review: go through suspected wrong shelves, on a page or in a spreadsheet, and put them right."""
+
+from shelfwise.review.run import ReviewSummary, review
+
+__all__ = ["ReviewSummary", "review"]

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shelfwise.catalog import Catalog
-from shelfwise.catalog.change import read_snapshot, stored_versions
 from shelfwise.catalog.conflicts import label_conflicts
 from shelfwise.catalog.counts import Counts, count
+from shelfwise.catalog.history import steps_back
 
 _SAMPLE, _CONFLICTS, _SIZES = 5, 20, 5
 
@@ -59,7 +59,7 @@ def show(path: Path | str) -> ShowSummary:
     filed = Counter(catalog.products(["category"]).column("category").to_pylist())
     unfiled = filed.pop(None, 0)
     conflicts = label_conflicts(catalog)
-    past = [read_snapshot(catalog.path, version) for version in stored_versions(catalog.path)]
+    past = steps_back(catalog.path, snapshot)
     return ShowSummary(
         path=str(path),
         version=snapshot.version,

@@ -10,22 +10,20 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from shelfwise.catalog import Catalog, changing
-from shelfwise.engines import available_cores, map_ordered
+from shelfwise.catalog.inventory import take_inventory
 from shelfwise.errors import OptionError
-from shelfwise.index.look_alikes import look_alikes, thumbnail
+from shelfwise.index.bonds import Bonds
+from shelfwise.index.same_pictures import NO_PAIRS, same_pictures
 from shelfwise.options import SplitOptions
-from shelfwise.progress import SILENT, Advance, Progress
+from shelfwise.progress import SILENT, Progress
 from shelfwise.split.assign import Plan, Rows, assign
-from shelfwise.split.bonds import Bonds, incidence
 from shelfwise.taxonomy import Taxonomy
 
 _NONE = "none"
 _NAMED_CATEGORIES = 10
-_PHOTOS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,11 @@ def split(catalog: Path | str, options: SplitOptions | None = None, *, progress:
         products = opened.products()
         before: list[str | None] = products.column("split").to_pylist()
         _refuse_other_splits(before, options)
-        bonds = _bonds(opened, products, options, progress)
+        inventory, pairs = take_inventory(opened), NO_PAIRS
+        if options.look_alikes:
+            i, j, _ = same_pictures(opened, inventory, progress=progress)
+            pairs = i, j
+        bonds = Bonds.of(inventory, opened.taxonomy, pairs)
         units = bonds.units()
         plan = Plan(shares=options.shares_by_name(), seed=options.seed, stratify=options.stratify)
         ids, groups, categories = (products.column(name).to_pylist() for name in ("product_id", "group", "category"))
@@ -88,47 +90,6 @@ def _refuse_other_splits(before: list[str | None], options: SplitOptions) -> Non
         raise OptionError(
             f"--folds {options.folds}: the catalog has the splits {', '.join(map(str, others))}; replace them with --again"
         )
-
-
-def _bonds(catalog: Catalog, products: pa.Table, options: SplitOptions, progress: Progress) -> Bonds:
-    p = len(products)
-    group = pc.if_else(pc.equal(products.column("group"), ""), None, products.column("group"))
-    member, group_number = _numbered(group)
-    filed, category_number = _numbered(products.column("category"))
-    categories = np.full(p, -1, dtype=np.int64)
-    categories[filed] = category_number
-    images = catalog.images(["product_id", "sha256", "perceptual_hash", "status"])
-    images = images.append_column("row", pa.array(np.arange(len(images))))
-    images = images.filter(pc.equal(images.column("status"), "ok"))
-    product = pc.index_in(images.column("product_id"), products.column("product_id").combine_chunks()).to_numpy()
-    _, picture = _numbered(images.column("sha256"))
-    distinct, first = np.unique(picture, return_index=True)
-    pairs = (np.empty(0, dtype=np.int64),) * 2
-    if options.look_alikes:
-        rows, hashes = images.column("row").to_numpy()[first], images.column("perceptual_hash").to_numpy()[first]
-        with progress.task("look-alikes", None) as advance:
-            pairs = look_alikes(hashes, lambda places: _thumbnails(catalog, rows[places], advance))
-    groups = incidence(member, group_number, (p, int(group_number.max(initial=-1)) + 1))
-    return Bonds(groups, incidence(product, picture, (p, len(distinct))), pairs, categories)
-
-
-def _numbered(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the places of the values of a column that are not null, and a number for each, equal for equal values."""
-    places = np.flatnonzero(pc.is_valid(column).to_numpy())
-    numbers = column.drop_null().combine_chunks().dictionary_encode().indices
-    return places, np.asarray(numbers.to_numpy(), dtype=np.int64)
-
-
-def _thumbnails(catalog: Catalog, rows: NDArray[np.int64], advance: Advance) -> NDArray[np.uint8]:
-    def of_some(some: NDArray[np.int64]) -> NDArray[np.uint8]:
-        return np.stack([thumbnail(data) for data in catalog.image_bytes(some)])
-
-    parts = np.split(rows, range(_PHOTOS_AT_ONCE, len(rows), _PHOTOS_AT_ONCE))
-    done = []
-    for part in map_ordered(of_some, parts, available_cores()):
-        done.append(part)
-        advance(len(part))
-    return np.concatenate(done)
 
 
 def _summary(

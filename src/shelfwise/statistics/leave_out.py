@@ -25,7 +25,7 @@ from shelfwise.errors import OptionError
 from shelfwise.statistics.ridge import Spectrum, spectral_sums
 from shelfwise.statistics.sufficient import (
     BLOCK_BYTES,
-    SufficientStatistics,
+    CategorySums,
     category_columns,
     category_sums,
     row_weights,
@@ -80,13 +80,26 @@ class Groups:
 
 
 @dataclass(frozen=True)
-class _Whitening:
-    """How rows become q at one penalty, and the head in the coordinates of q."""
+class Whitening:
+    """How rows become q at one penalty, and the head in the coordinates of q.
+
+    scale: (r,); bias: the first coordinate of every row; coefficients: (r + 1, c), in both precisions.
+    """
 
     scale: NDArray[np.float64]
     bias: float
     coefficients: NDArray[np.float64]
     coefficients32: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls, spectrum: Spectrum, sums: NDArray[np.float64], counts: NDArray[np.float64], penalty: float
+    ) -> Whitening:
+        """Make it of the spectral sums (r, c) and the counts (c,) of all rows."""
+        scale = (spectrum.eigenvalues + spectrum.alpha(penalty)) ** -0.5
+        bias = spectrum.weight**-0.5
+        coefficients = np.concatenate([counts[None] * bias, sums * scale[:, None]])
+        return cls(scale, bias, coefficients, coefficients.astype(np.float32))
 
     def whiten(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return q, (m, r + 1), of rows z, (m, r)."""
@@ -94,6 +107,22 @@ class _Whitening:
         q[:, 0] = self.bias
         np.multiply(z, self.scale, out=q[:, 1:])
         return q
+
+
+@dataclass
+class _Whole:
+    """All rows as far as leaving some out needs them: their sums per category (r, c) along the eigenvectors, and counts."""
+
+    spectrum: Spectrum
+    sums: NDArray[np.float64]
+    counts: NDArray[np.float64]
+    last: tuple[float, Whitening] | None = None
+
+    def whitening(self, penalty: float) -> Whitening:
+        """Return the head at a penalty; the last one is kept."""
+        if self.last is None or self.last[0] != penalty:
+            self.last = penalty, Whitening.of(self.spectrum, self.sums, self.counts, penalty)
+        return self.last[1]
 
 
 class LeaveOut:
@@ -107,22 +136,60 @@ class LeaveOut:
     def __init__(
         self,
         spectrum: Spectrum,
-        statistics: SufficientStatistics,
+        statistics: CategorySums,
         x: NDArray[np.floating],
         column: NDArray[np.integer],
         group: ArrayLike | None = None,
         weight: ArrayLike | None = None,
     ) -> None:
-        self.column = category_columns(column, len(x), statistics.categories)
-        self._spectrum = spectrum
-        self._x = x
-        self._group_of = _group_numbers(group, len(x))
+        self._whole = _Whole(spectrum, spectral_sums(spectrum, statistics), statistics.counts)
+        self._ask_about(x, column, group, weight)
+
+    @classmethod
+    def of_coordinates(
+        cls,
+        spectrum: Spectrum,
+        z: NDArray[np.float64],
+        column: NDArray[np.integer],
+        categories: int,
+        group: ArrayLike | None = None,
+    ) -> LeaveOut:
+        """Make it of the very rows that the spectrum was made of, by their coordinates (n, r): nothing is projected."""
+        sums = CategorySums(z.shape[1], categories)
+        sums.add(z, column)
+        left = cls.__new__(cls)
+        left._whole = _Whole(spectrum, sums.sums, sums.counts)
+        left._ask_about(z, column, group, None)
+        left._projected = True
+        return left
+
+    def about(
+        self,
+        x: NDArray[np.floating],
+        column: NDArray[np.integer],
+        group: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+    ) -> LeaveOut:
+        """Return the same for other rows behind the statistics, so that rows can be asked about in parts.
+
+        What was computed of the statistics, and of them at the penalty asked for last, is not computed again.
+        """
+        other = copy(self)
+        other._ask_about(x, column, group, weight)
+        return other
+
+    def _ask_about(
+        self,
+        x: NDArray[np.floating],
+        column: NDArray[np.integer],
+        group: ArrayLike | None,
+        weight: ArrayLike | None,
+    ) -> None:
+        self.column = category_columns(column, len(x), len(self._whole.counts))
+        self._x, self._projected = x, False
+        self._put_in_groups(_group_numbers(group, len(x)))
         self._weight = row_weights(weight, len(x))
-        self._groups = Groups.of(self._group_of)
-        self._sums = spectral_sums(spectrum, statistics)
-        self._counts = statistics.counts
-        self._projected: NDArray[np.float64] | None = None
-        self._row_bytes = 8 * sum(self._sums.shape) + 8
+        self._row_bytes = 8 * sum(self._whole.sums.shape) + 8
         self._refuse_whole()
 
     def scores(self, penalty: float) -> Iterator[Block]:
@@ -132,7 +199,7 @@ class LeaveOut:
         MiB. They equal those of refits at the same alpha. A category whose rows are all in one group scores 0 there:
         nothing is left to know it by, see `known`.
         """
-        whitening = self._whitening(penalty)
+        whitening = self._whole.whitening(penalty)
         for rows in self._groups.blocks(self._row_bytes):
             if rows.shape[1] <= LARGEST_SMALL_GROUP:
                 yield rows.ravel(), self._small_groups(whitening, rows)
@@ -142,33 +209,42 @@ class LeaveOut:
     @property
     def known(self) -> NDArray[np.bool_]:
         """Tell (n,) which rows have rows of their category outside their group: only those can be answered right."""
-        _, pair = np.unique(self._group_of * len(self._counts) + self.column, return_inverse=True)
+        _, pair = np.unique(self._group_of * len(self._whole.counts) + self.column, return_inverse=True)
         inside = np.bincount(pair, self._weight)[pair]
-        return np.asarray(self._counts[self.column] - inside > _NOTHING * self._counts[self.column])
+        counts = self._whole.counts[self.column]
+        return np.asarray(counts - inside > _NOTHING * counts)
 
     def sample(self, rows: int, seed: int) -> LeaveOut:
-        """Return whole groups drawn at random until they hold `rows` rows, projected once for many penalties."""
+        """Return whole groups drawn at random until they hold `rows` rows."""
         groups = np.random.default_rng(seed).permutation(len(self._groups.sizes))
         drawn = groups[: np.searchsorted(np.cumsum(self._groups.sizes[groups]), rows) + 1]
         places = [self._groups.rows(group, group) for group in np.sort(drawn)]
-        chosen = np.concatenate([np.empty(0, np.intp), *places])
+        return self.part(np.concatenate([np.empty(0, np.intp), *places]))
+
+    def regrouped(self, group: ArrayLike) -> LeaveOut:
+        """Return it for the same rows, left out in other groups (n,)."""
+        other = copy(self)
+        other._put_in_groups(_group_numbers(group, len(self.column)))
+        other._refuse_whole()
+        return other
+
+    def part(self, rows: NDArray[np.integer]) -> LeaveOut:
+        """Return it for some of the rows, projected once for many penalties; rows: (m,), whole groups."""
         part = copy(self)
-        part.column, part._weight = self.column[chosen], self._weight[chosen]
-        part._group_of = self._group_of[chosen]
-        part._groups = Groups.of(part._group_of)
-        part._projected = self._rotate(chosen)
+        part.column, part._weight = self.column[rows], self._weight[rows]
+        part._put_in_groups(self._group_of[rows])
+        part._x, part._projected = self._rotate(rows), True
         return part
 
-    def _whitening(self, penalty: float) -> _Whitening:
-        scale = (self._spectrum.eigenvalues + self._spectrum.alpha(penalty)) ** -0.5
-        bias = self._spectrum.weight**-0.5
-        coefficients = np.concatenate([self._counts[None] * bias, self._sums * scale[:, None]])
-        return _Whitening(scale, bias, coefficients, coefficients.astype(np.float32))
+    def _put_in_groups(self, group_of: NDArray[np.intp]) -> None:
+        self._group_of = group_of
+        self._groups = Groups.of(group_of)
 
-    def _rotate(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        return self._spectrum.project(self._x[rows]) if self._projected is None else self._projected[rows]
+    def _rotate(self, rows: NDArray[np.integer]) -> NDArray[np.float64]:
+        x = self._x[rows]
+        return x.astype(np.float64, copy=False) if self._projected else self._whole.spectrum.project(x)
 
-    def _small_groups(self, whitening: _Whitening, rows: NDArray[np.intp]) -> NDArray[np.floating]:
+    def _small_groups(self, whitening: Whitening, rows: NDArray[np.intp]) -> NDArray[np.floating]:
         """Return scores (k m, c) of k groups of m rows, each left out whole."""
         flat = rows.ravel()
         q = whitening.whiten(self._rotate(flat))
@@ -186,7 +262,7 @@ class LeaveOut:
         scores[true] += 1
         return scores
 
-    def _large_group(self, whitening: _Whitening, rows: NDArray[np.intp]) -> Iterator[Block]:
+    def _large_group(self, whitening: Whitening, rows: NDArray[np.intp]) -> Iterator[Block]:
         """Yield the scores of one group left out, taking its rows off the head instead of solving among them."""
         parts = np.array_split(rows, -(-len(rows) * self._row_bytes // BLOCK_BYTES))
         left = np.eye(len(whitening.coefficients))
@@ -204,13 +280,13 @@ class LeaveOut:
         if not len(self._groups.sizes):
             return
         heaviest = np.add.reduceat(self._weight[self._groups.order], self._groups.starts).max()
-        if heaviest >= self._spectrum.weight * (1 - _NOTHING):
+        if heaviest >= self._whole.spectrum.weight * (1 - _NOTHING):
             raise OptionError("one group holds all rows: leaving it out leaves nothing to learn from")
 
 
 def left_out_scores(
     spectrum: Spectrum,
-    statistics: SufficientStatistics,
+    statistics: CategorySums,
     penalty: float,
     x: NDArray[np.floating],
     column: NDArray[np.integer],

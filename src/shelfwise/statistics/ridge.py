@@ -9,14 +9,15 @@ Statistical Learning, 2nd ed., eq. 3.44 and the remark on centring before it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import eigh, qr
 
 from shelfwise.errors import OptionError
 from shelfwise.statistics.head import Head
-from shelfwise.statistics.sufficient import SufficientStatistics, row_weights
+from shelfwise.statistics.sufficient import CategorySums, SufficientStatistics, row_weights
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
 class Spectrum:
     """Eigendecomposition of the centred Gram matrix Gc of rows.
 
-    eigenvalues: (r,), ascending, all above rounding; vectors: (d, r), orthonormal columns; mean: (d,), weighted;
+    eigenvalues: (r,), ascending, all above rounding; factors: matrices whose product is `vectors`; mean: (d,), weighted;
     weight: sum of the row weights. float64.
     """
 
     eigenvalues: NDArray[np.float64]
-    vectors: NDArray[np.float64]
+    factors: tuple[NDArray[np.float64], ...]
     mean: NDArray[np.float64]
     weight: float
 
@@ -43,14 +44,23 @@ class Spectrum:
         centred = statistics.gram - weight * np.outer(mean, mean)
         eigenvalues, vectors = eigh(centred, overwrite_a=True, check_finite=False, driver="evd")
         kept = _above_rounding(eigenvalues, statistics.d, weight * float(mean @ mean))
-        return cls(eigenvalues[kept], vectors[:, kept], mean, weight)
+        return cls(eigenvalues[kept], (vectors[:, kept],), mean, weight)
 
     @classmethod
     def from_rows(cls, x: ArrayLike, weight: ArrayLike | None = None) -> Spectrum:
         """Decompose the n x n matrix instead: the same spectrum, cheaper where n is below d.
 
-        x: (n, d); weight: (n,), 1 where absent. Takes a float64 copy of x. Raises OptionError when there are no rows.
+        x: (n, d); weight: (n,), 1 where absent. Keeps a float64 copy of x. Raises OptionError when there are no rows.
         """
+        return cls._of_rows(x, weight)[0]
+
+    @classmethod
+    def with_coordinates(cls, x: ArrayLike) -> tuple[Spectrum, NDArray[np.float64]]:
+        """Decompose rows that all have weight 1, and return their coordinates (n, r) too, those that `project` gives."""
+        return cls._of_rows(x, None)
+
+    @classmethod
+    def _of_rows(cls, x: ArrayLike, weight: ArrayLike | None) -> tuple[Spectrum, NDArray[np.float64]]:
         rows = np.array(x, dtype=np.float64)
         weights = row_weights(weight, len(rows))
         total = _positive(float(weights.sum()))
@@ -59,8 +69,24 @@ class Spectrum:
         rows *= np.sqrt(weights)[:, None]
         eigenvalues, left = eigh(rows @ rows.T, overwrite_a=True, check_finite=False, driver="evd")
         kept = _above_rounding(eigenvalues, max(rows.shape), total * float(mean @ mean))
-        vectors = rows.T @ (left[:, kept] / np.sqrt(eigenvalues[kept]))
-        return cls(eigenvalues[kept], vectors, mean, total)
+        eigenvalues, left = eigenvalues[kept], left[:, kept]
+        lengths = np.sqrt(eigenvalues)
+        return cls(eigenvalues, (rows.T, left / lengths), mean, total), left * lengths
+
+    @property
+    def vectors(self) -> NDArray[np.float64]:
+        """The eigenvectors, (d, r), orthonormal columns; multiplied out when asked for."""
+        return reduce(np.matmul, self.factors)
+
+    def completed(self) -> Spectrum:
+        """Return it with all d directions: those in which the rows do not differ have the eigenvalue 0.
+
+        The head is the same; rows that were not among them can then be added.
+        """
+        vectors = self.vectors
+        rest = qr(vectors, check_finite=False)[0][:, len(self.eigenvalues) :]
+        eigenvalues = np.concatenate([np.zeros(rest.shape[1]), self.eigenvalues])
+        return Spectrum(eigenvalues, (np.concatenate([rest, vectors], axis=1),), self.mean, self.weight)
 
     def alpha(self, penalty: float) -> float:
         """Return what is added to every eigenvalue: penalty times the mean eigenvalue, trace(Gc) / d.
@@ -74,17 +100,25 @@ class Spectrum:
 
     def project(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return centred rows in the coordinates of the eigenvectors: (n, d) to (n, r)."""
-        return (x.astype(np.float64) - self.mean) @ self.vectors
+        return self.along(x.astype(np.float64) - self.mean)
+
+    def along(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return rows (n, d) times the eigenvectors: (n, r)."""
+        return reduce(np.matmul, self.factors, x)
+
+    def back(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the eigenvectors times columns (r, c): (d, c)."""
+        return reduce(lambda product, factor: factor @ product, reversed(self.factors), z)
 
 
-def fit(spectrum: Spectrum, statistics: SufficientStatistics, penalty: float) -> Head:
+def fit(spectrum: Spectrum, statistics: CategorySums, penalty: float) -> Head:
     """Return the float64 head for a dimensionless penalty; spectrum and statistics must be of the same rows."""
     shrunk = spectral_sums(spectrum, statistics) / (spectrum.eigenvalues + spectrum.alpha(penalty))[:, None]
-    weight = spectrum.vectors @ shrunk
+    weight = spectrum.back(shrunk)
     return Head(weight, statistics.counts / spectrum.weight - spectrum.mean @ weight)
 
 
-def spectral_sums(spectrum: Spectrum, statistics: SufficientStatistics) -> NDArray[np.float64]:
+def spectral_sums(spectrum: Spectrum, statistics: CategorySums) -> NDArray[np.float64]:
     """Return the centred sums per category in the coordinates of the eigenvectors, Vᵀ Bc: (r, c).
 
     Raises OptionError when the two were not made from the same amount of rows of the same length.
@@ -94,8 +128,7 @@ def spectral_sums(spectrum: Spectrum, statistics: SufficientStatistics) -> NDArr
             f"spectrum of weight {spectrum.weight:g} in {len(spectrum.mean)} dimensions, "
             f"statistics of weight {statistics.weight:g} in {statistics.d}: they are not of the same rows"
         )
-    projected = spectrum.vectors.T @ statistics.sums
-    return np.asarray(projected - np.outer(spectrum.vectors.T @ spectrum.mean, statistics.counts))
+    return spectrum.along((statistics.sums - np.outer(spectrum.mean, statistics.counts)).T).T
 
 
 def _positive(weight: float) -> float:

@@ -18,15 +18,13 @@ BLOCK_BYTES = 32 * 2**20
 _COUNT_SLACK = 1e-9
 
 
-class SufficientStatistics:
-    """Sums over rows x of d numbers, each in one of c categories, with weight w.
+class CategorySums:
+    """Sums over rows x of d numbers, each in one of c categories, with weight w: enough where a `Spectrum` is at hand.
 
-    gram: sum of w x xᵀ, (d, d). sums: sum of w x per category, (d, c). counts: sum of w per category, (c,). All
-    float64, so memory is 8 (d² + d c) bytes however many rows were added.
+    sums: sum of w x per category, (d, c). counts: sum of w per category, (c,). All float64.
     """
 
     def __init__(self, d: int, categories: int) -> None:
-        self.gram: NDArray[np.float64] = np.zeros((d, d))
         self.sums: NDArray[np.float64] = np.zeros((d, categories))
         self.counts: NDArray[np.float64] = np.zeros(categories)
 
@@ -57,6 +55,43 @@ class SufficientStatistics:
         finite and not negative, 1 where absent. Raises OptionError, with nothing added, for anything else.
         """
         self._accumulate(*self._checked(x, column, weight), sign=1)
+
+    def _checked(
+        self, x: ArrayLike, column: ArrayLike, weight: ArrayLike | None
+    ) -> tuple[NDArray[np.floating], NDArray[np.intp], NDArray[np.float64]]:
+        rows = np.asarray(x)
+        if rows.ndim != 2 or rows.shape[1] != self.d:
+            raise OptionError(f"rows of shape {rows.shape} where (n, {self.d}) is needed")
+        if not np.isfinite(rows).all():
+            bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+            raise OptionError(f"{len(bad)} rows hold NaN or infinity, the first is row {bad[0]}")
+        return rows, category_columns(column, len(rows), self.categories), row_weights(weight, len(rows))
+
+    def _accumulate(
+        self, x: NDArray[np.floating], column: NDArray[np.intp], weight: NDArray[np.float64], *, sign: int
+    ) -> None:
+        step = max(BLOCK_BYTES // (8 * max(self.d, 1)), 1)
+        for start in range(0, len(x), step):
+            part = slice(start, start + step)
+            self._accumulate_block(x[part].astype(np.float64), column[part], weight[part], sign)
+        self.counts += sign * np.bincount(column, weight, self.categories)
+
+    def _accumulate_block(
+        self, rows: NDArray[np.float64], column: NDArray[np.intp], weight: NDArray[np.float64], sign: int
+    ) -> None:
+        present, sums = category_sums(rows, column, weight)
+        self.sums[:, present] += sign * sums.T
+
+
+class SufficientStatistics(CategorySums):
+    """The sums per category and the Gram matrix of the rows.
+
+    gram: sum of w x xᵀ, (d, d), float64, so memory is 8 (d² + d c) bytes however many rows were added.
+    """
+
+    def __init__(self, d: int, categories: int) -> None:
+        super().__init__(d, categories)
+        self.gram: NDArray[np.float64] = np.zeros((d, d))
 
     def remove(self, x: ArrayLike, column: ArrayLike, weight: ArrayLike | None = None) -> None:
         """Take rows back that were added with the same weights; the sums are then what they were but for rounding.
@@ -110,29 +145,12 @@ class SufficientStatistics:
         statistics.gram, statistics.sums, statistics.counts = gram, sums, counts
         return statistics
 
-    def _checked(
-        self, x: ArrayLike, column: ArrayLike, weight: ArrayLike | None
-    ) -> tuple[NDArray[np.floating], NDArray[np.intp], NDArray[np.float64]]:
-        rows = np.asarray(x)
-        if rows.ndim != 2 or rows.shape[1] != self.d:
-            raise OptionError(f"rows of shape {rows.shape} where (n, {self.d}) is needed")
-        if not np.isfinite(rows).all():
-            bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-            raise OptionError(f"{len(bad)} rows hold NaN or infinity, the first is row {bad[0]}")
-        return rows, category_columns(column, len(rows), self.categories), row_weights(weight, len(rows))
-
-    def _accumulate(
-        self, x: NDArray[np.floating], column: NDArray[np.intp], weight: NDArray[np.float64], *, sign: int
+    def _accumulate_block(
+        self, rows: NDArray[np.float64], column: NDArray[np.intp], weight: NDArray[np.float64], sign: int
     ) -> None:
-        step = max(BLOCK_BYTES // (8 * max(self.d, 1)), 1)
-        for start in range(0, len(x), step):
-            part = slice(start, start + step)
-            rows = x[part].astype(np.float64)
-            present, sums = category_sums(rows, column[part], weight[part])
-            self.sums[:, present] += sign * sums.T
-            rows *= np.sqrt(weight[part])[:, None]
-            self.gram += sign * (rows.T @ rows)
-        self.counts += sign * np.bincount(column, weight, self.categories)
+        super()._accumulate_block(rows, column, weight, sign)
+        rows *= np.sqrt(weight)[:, None]
+        self.gram += sign * (rows.T @ rows)
 
 
 def row_weights(weight: ArrayLike | None, n: int) -> NDArray[np.float64]:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from shelfwise.statistics.calibration import fit_temperature
 from shelfwise.statistics.head import Head
-from shelfwise.statistics.leave_out import left_out_scores
+from shelfwise.statistics.leave_out import LeaveOut
 from shelfwise.statistics.penalty import choose_penalty
 from shelfwise.statistics.ridge import Spectrum, fit
-from shelfwise.statistics.sufficient import SufficientStatistics
+from shelfwise.statistics.sufficient import CategorySums, SufficientStatistics
 
 Blocks = Iterator[tuple[NDArray[np.intp], NDArray[np.floating[Any]]]]
 
@@ -39,20 +39,32 @@ def learn_ridge(x: NDArray[np.float32], column: NDArray[np.int32], groups: NDArr
 
     x: (n, d); column, groups: (n,). One eigendecomposition, of the smaller of the d x d and n x n matrices.
     """
-    categories = int(column.max()) + 1
-    statistics = SufficientStatistics(x.shape[1], categories)
-    statistics.add(x, column)
-    spectrum = Spectrum.from_rows(x) if len(x) < x.shape[1] else Spectrum.from_statistics(statistics)
-    choice = choose_penalty(spectrum, statistics, x, column, groups)
+    spectrum, statistics, left = _decomposed(x, column, groups)
+    choice = choose_penalty(left)
 
     def held_out(left_out: NDArray[np.int64]) -> Blocks:
-        return left_out_scores(spectrum, statistics, choice.penalty, x, column, left_out)
+        return left.regrouped(left_out).scores(choice.penalty)
 
     facts = {
         "penalty": choice.penalty,
         "unexplained_by_penalty": {f"{p:.3g}": v for p, v in choice.unexplained.items()},
     }
     return Learned(fit(spectrum, statistics, choice.penalty), choice.temperature, facts, "closed form", held_out)
+
+
+def _decomposed(
+    x: NDArray[np.float32], column: NDArray[np.int32], groups: NDArray[np.int64]
+) -> tuple[Spectrum, CategorySums, LeaveOut]:
+    categories = int(column.max()) + 1
+    if len(x) < x.shape[1]:
+        sums = CategorySums(x.shape[1], categories)
+        sums.add(x, column)
+        spectrum, z = Spectrum.with_coordinates(x)
+        return spectrum, sums, LeaveOut.of_coordinates(spectrum, z, column, categories, groups)
+    statistics = SufficientStatistics(x.shape[1], categories)
+    statistics.add(x, column)
+    spectrum = Spectrum.from_statistics(statistics)
+    return spectrum, statistics, LeaveOut(spectrum, statistics, x, column, groups)
 
 
 # Inverse penalties of the logistic head that are tried, and folds. Source: docs/experiments.md, entry on the heads.

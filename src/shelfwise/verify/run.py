@@ -10,9 +10,9 @@ from typing import Any
 
 from shelfwise.bundle import Bundle
 from shelfwise.catalog import Catalog
-from shelfwise.catalog.change import read_snapshot, stored_versions
 from shelfwise.catalog.checksums import Checksums
 from shelfwise.catalog.description import FILE, PENDING
+from shelfwise.catalog.history import read_snapshot, stored_versions
 from shelfwise.errors import BundleError, CatalogError, OptionError
 from shelfwise.files import sha256_of_file
 from shelfwise.progress import SILENT, Progress

@@ -23,7 +23,7 @@ SCRIPTS = ("matrix_view.js", "matrix_paint.js", "matrix.js")
 
 def render(report: ReportData) -> str:
     """Render a report as one self-contained HTML page."""
-    js = Markup("\n").join((shared("page.js", "table.js"), ours(*(TEMPLATES / name for name in SCRIPTS))))
+    js = Markup("\n").join((shared("page.js", "canvas.js", "table.js"), ours(*(TEMPLATES / name for name in SCRIPTS))))
     template = _environment().get_template("report.html.jinja")
     return template.render(**_view(report), date=report.date, css=shared("page.css"), js=js)
 

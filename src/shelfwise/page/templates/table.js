@@ -1,5 +1,5 @@
-{
-  const table = document.getElementById("category-table");
+/* Tables of the class `sortable`: a column's name sorts; a field with data-filters=ID filters, data-counts=ID says how many. */
+for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
   const rows = [...body.rows].map((row) => ({
     row,
@@ -26,8 +26,9 @@
     });
   });
 
-  const found = document.getElementById("category-found");
-  const filter = document.getElementById("category-filter");
+  const filter = document.querySelector("[data-filters='" + table.id + "']");
+  const found = document.querySelector("[data-counts='" + table.id + "']");
+  const [one, several] = (table.dataset.noun || "row|rows").split("|");
   const apply = () => {
     const wanted = filter.value.trim().toLocaleLowerCase();
     let shown = 0;
@@ -35,8 +36,10 @@
       entry.row.hidden = !entry.text.includes(wanted);
       if (!entry.row.hidden) shown += 1;
     }
-    found.textContent = wanted ? shown + " of " + rows.length : rows.length + (rows.length === 1 ? " category" : " categories");
+    found.textContent = wanted ? shown + " of " + rows.length : rows.length + " " + (rows.length === 1 ? one : several);
   };
-  filter.addEventListener("input", apply);
-  apply();
+  if (filter) {
+    filter.addEventListener("input", apply);
+    apply();
+  }
 }

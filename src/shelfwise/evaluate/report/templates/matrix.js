@@ -18,26 +18,14 @@
     const cell = smallest + state.zoom * Math.max(0, LARGEST_CELL - smallest);
     const gutter = cell >= MATRIX_LABEL_CELL ? named : bare;
     const full = gutter + cell * view.size + 2;
-    const ratio = window.devicePixelRatio || 1;
     Object.assign(view, { cell, gutter, width: Math.min(width, full), height: Math.min(full, Math.max(side, 260)) });
     extent.style.width = extent.style.height = full + "px";
     viewport.style.height = view.height + 2 + "px";
-    canvas.width = Math.round(view.width * ratio);
-    canvas.height = Math.round(view.height * ratio);
-    canvas.style.width = view.width + "px";
-    canvas.style.height = view.height + "px";
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    sizedCanvas(canvas, view.width, view.height);
   }
 
   function draw() {
     paintMatrix(context, view, state.at, state.wrongOnly, viewport.scrollLeft, viewport.scrollTop);
-  }
-
-  function element(tag, className, text) {
-    const made = document.createElement(tag);
-    made.className = className;
-    made.textContent = text;
-    return made;
   }
 
   const perCent = (part, whole) => (whole ? ((100 * part) / whole).toFixed(1) + "\u202f%" : "no products");

@@ -1,22 +1,8 @@
 const MATRIX_LABEL_CELL = 11, MATRIX_COUNT_CELL = 28;
 
-/* The page's colors as the canvas needs them, in the mode that is on. */
-function matrixColors() {
-  const probe = document.createElement("i");
-  document.body.append(probe);
-  const names = ["sheet", "ink", "soft", "line", "accent", "wrong"];
-  const found = Object.fromEntries(names.map((name) => {
-    probe.style.color = "var(--" + name + ")";
-    return [name, getComputedStyle(probe).color];
-  }));
-  found.font = getComputedStyle(document.body).fontFamily;
-  probe.remove();
-  return found;
-}
-
 /* Paint the part of the view that the scroll position (left, up) shows; `at` is the chosen [row, column] or null. */
 function paintMatrix(context, view, at, wrongOnly, left, up) {
-  const { cell, gutter } = view, color = matrixColors();
+  const { cell, gutter } = view, color = pageColors();
   const x = (column) => gutter + column * cell - left, y = (row) => gutter + row * cell - up;
   context.globalAlpha = 1;
   context.fillStyle = color.sheet;
@@ -119,11 +105,4 @@ function paintGutter(context, view, color, at, x, y) {
   context.textAlign = "right";
   context.fillText("answer \u2192", gutter - 7, gutter - 26);
   context.fillText("truth \u2193", gutter - 7, gutter - 10);
-}
-
-function shortened(context, text, room) {
-  if (context.measureText(text).width <= room) return text;
-  let keep = text.length;
-  while (keep > 1 && context.measureText(text.slice(0, keep) + "\u2026").width > room) keep -= 1;
-  return text.slice(0, keep) + "\u2026";
 }

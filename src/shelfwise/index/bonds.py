@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, eye_array
 from scipy.sparse.csgraph import connected_components
 
-# A picture on more products than this, in at least so many categories, is a placeholder. A product listed again and
-# again stays in one category, or, misfiled, comes to two; "no photo yet", a logo or a table of sizes is everywhere.
-PLACEHOLDER_PRODUCTS = 10
-PLACEHOLDER_CATEGORIES = 3
+from shelfwise.catalog.inventory import Inventory
+from shelfwise.statistics.spread import LEAST_OUTSIDE, Shelves, Spread, spread
+from shelfwise.taxonomy import Taxonomy
 
 Places = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 KINDS = ("group", "same_picture", "look_alike")
 
 
-def incidence(rows: Places, columns: Places, shape: tuple[int, int]) -> csr_array:
+def incidence(rows: NDArray[np.integer], columns: NDArray[np.integer], shape: tuple[int, int]) -> csr_array:
     """Make the boolean matrix that is true at the given places."""
     return coo_array((np.ones(len(rows), dtype=np.bool_), (rows, columns)), shape=shape).tocsr()
 
@@ -29,28 +29,59 @@ class Bonds:
     """The bonds between p products.
 
     groups, pictures: boolean (p, g) and (p, n), who is in which group and shows which distinct picture. pairs: places
-    (m,), (m,) of pictures that look alike. categories: (p,) numbers, -1 for none.
+    (m,), (m,) of pictures that look alike. categories: (p,) numbers in `shelves`, -1 for none.
     """
 
     groups: csr_array
     pictures: csr_array
     pairs: tuple[Places, Places]
-    categories: Places
+    categories: NDArray[np.integer]
+    shelves: Shelves
+
+    @classmethod
+    def of(
+        cls, inventory: Inventory, taxonomy: Taxonomy, pairs: tuple[Places, Places], without: Flags | None = None
+    ) -> Bonds:
+        """Take the bonds of an inventory, given its look-alike pictures; pictures (n,) of `without` bind nothing."""
+        p, (product, picture) = inventory.products, (inventory.photo_product, inventory.photo_picture)
+        if without is not None:
+            pairs = tuple(side[~(without[pairs[0]] | without[pairs[1]])] for side in pairs)  # type: ignore[assignment]
+            product, picture = product[~without[picture]], picture[~without[picture]]
+        member = np.flatnonzero(inventory.group >= 0)
+        return cls(
+            groups=incidence(member, inventory.group[member], (p, inventory.groups)),
+            pictures=incidence(product, picture, (p, inventory.pictures)),
+            pairs=pairs,
+            categories=inventory.category,
+            shelves=Shelves.of(taxonomy, inventory.categories, inventory.category),
+        )
 
     @cached_property
-    def placeholders(self) -> NDArray[np.bool_]:
-        """Which pictures (n,) are placeholders: on many products of several categories, they or pictures like them.
+    def spread(self) -> tuple[Places, Spread]:
+        """The pictures (s,) that are, they or pictures like them, on products enough to be placeholders, and their spread."""
+        (i, j), n = self.pairs, self.pictures.shape[1]
+        shown = np.diff(self.pictures.tocsc().indptr)
+        at_most = shown + np.bincount(i, shown[j], n) + np.bincount(j, shown[i], n)
+        candidates = np.flatnonzero(at_most > LEAST_OUTSIDE)
+        alike = incidence(i, j, (n, n))
+        near = self.pictures @ (alike + alike.T + eye_array(n, dtype=np.bool_, format="csr")).tocsc()[:, candidates]
+        product, candidate = near.nonzero()
+        return candidates, spread(candidate, self.categories[product], len(candidates), self.shelves)
+
+    @cached_property
+    def placeholders(self) -> Flags:
+        """Which pictures (n,) are placeholders: spread over the catalog, they or pictures like them, or like such a one.
 
         They keep nothing together, or all products without a photo would be one huge unit. Where products have no
         category, none can be told.
         """
-        (i, j), (p, n) = self.pairs, self.pictures.shape
-        alike = incidence(i, j, (n, n))
-        near = self.pictures @ (alike + alike.T + eye_array(n, dtype=np.bool_, format="csr"))
-        filed = np.flatnonzero(self.categories >= 0)
-        of_category = incidence(self.categories[filed], filed, (int(self.categories.max(initial=-1)) + 1, p))
-        products, categories = (np.diff(matrix.tocsc().indptr) for matrix in (near, of_category @ near))
-        return np.asarray((products > PLACEHOLDER_PRODUCTS) & (categories >= PLACEHOLDER_CATEGORIES))
+        candidates, found = self.spread
+        is_placeholder = np.zeros(self.pictures.shape[1], dtype=np.bool_)
+        is_placeholder[candidates[found.everywhere]] = True
+        i, j = self.pairs
+        like_one = np.concatenate((j[is_placeholder[i]], i[is_placeholder[j]]))
+        is_placeholder[like_one] = True
+        return is_placeholder
 
     @cached_property
     def shared(self) -> csr_array:
@@ -91,14 +122,25 @@ class Bonds:
         kinds = ((self.groups, several_in_group), (self.shared, several_on_picture), (self.shared, has_look_alike))
         return {kind: int((m @ binds).sum()) for kind, (m, binds) in zip(KINDS, kinds, strict=True)}
 
-    def across(self, splits: Places) -> dict[str, int]:
-        """Count the pairs of products with a bond of each kind that lie in different splits (p,)."""
-        one_hot = np.eye(int(splits.max(initial=-1)) + 1, dtype=np.int64)[splits]
+    def across(self, splits: NDArray[np.integer]) -> dict[str, int]:
+        """Count the pairs of products with a bond of each kind that lie in different splits (p,); -1 is none."""
+        names = int(splits.max(initial=-1)) + 1
+        one_hot = np.eye(names + 1, names, dtype=np.int64)[splits]
         in_group, on_picture = (matrix.astype(np.int64).T @ one_hot for matrix in (self.groups, self.shared))
         i, j = self.telling_pairs
         of_pair = on_picture[i].sum(axis=1) * on_picture[j].sum(axis=1) - (on_picture[i] * on_picture[j]).sum(axis=1)
         counts = (_pairs_across(in_group), _pairs_across(on_picture), int(of_pair.sum()))
         return dict(zip(KINDS, counts, strict=True))
+
+    def reaching(self, into: Flags) -> dict[str, Flags]:
+        """Tell by kind which products (p,) have a bond to one of `into` (p,), for products that are not of those."""
+        wanted = into.astype(np.int64)
+        (i, j), shown = self.telling_pairs, self.shared.T @ wanted
+        like_shown = np.zeros_like(shown)
+        np.add.at(like_shown, i, shown[j])
+        np.add.at(like_shown, j, shown[i])
+        counts = (self.groups @ (self.groups.T @ wanted), self.shared @ shown, self.shared @ like_shown)
+        return {kind: np.asarray((count > 0) & ~into) for kind, count in zip(KINDS, counts, strict=True)}
 
 
 def _pairs_across(counts: Places) -> int:
