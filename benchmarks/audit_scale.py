@@ -139,7 +139,7 @@ def audit_side(catalog: Path, folder: Path) -> harness.Turn:
         summary = audit(catalog, folder / f"{catalog.stem}-audit")
         facts = {"page MB": round(Path(summary.report).stat().st_size / 1e6, 1)}
         for kind in ("exact_repeat", "near_repeat", "placeholder", "wrong_shelf"):
-            facts[kind.replace("_", " ")] = summary.findings[kind]["photos"] if kind in summary.findings else 0
+            facts[kind.replace("_", " ")] = summary.findings[kind]["products"] if kind in summary.findings else 0
         return facts | {"peak MiB by /proc": _peak_mib()}
 
     return turn

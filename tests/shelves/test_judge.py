@@ -117,7 +117,7 @@ def test_groups_stay_whole_in_chunks_and_in_samples(monkeypatch: pytest.MonkeyPa
     of_chunk = [set(chunk.group) for chunk in chunks]
     assert sum(map(len, of_chunk)) == len(set.union(*of_chunk))
     assert max(map(len, chunks)) < 8 + 12
-    sample = filed.sample(30, seed=1)
+    sample = filed.take(filed.sample(30, seed=1))
     assert 30 <= len(sample) < 45
     assert np.isin(filed.group, sample.group).sum() == len(sample)
 

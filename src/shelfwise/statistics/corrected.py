@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shelfwise.statistics.leave_out import Whitening
 from shelfwise.statistics.ridge import Spectrum, spectral_sums
+from shelfwise.statistics.whitening import Whitening
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -30,6 +30,7 @@ from shelfwise.statistics.sufficient import (
     category_sums,
     row_weights,
 )
+from shelfwise.statistics.whitening import Whitening, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,52 +80,6 @@ class Groups:
         return self.order[self.starts[first] : self.starts[last] + self.sizes[last]]
 
 
-@dataclass(frozen=True)
-class Whitening:
-    """How rows become q at one penalty, and the head in the coordinates of q.
-
-    scale: (r,); bias: the first coordinate of every row; coefficients: (r + 1, c), in both precisions.
-    """
-
-    scale: NDArray[np.float64]
-    bias: float
-    coefficients: NDArray[np.float64]
-    coefficients32: NDArray[np.float32]
-
-    @classmethod
-    def of(
-        cls, spectrum: Spectrum, sums: NDArray[np.float64], counts: NDArray[np.float64], penalty: float
-    ) -> Whitening:
-        """Make it of the spectral sums (r, c) and the counts (c,) of all rows."""
-        scale = (spectrum.eigenvalues + spectrum.alpha(penalty)) ** -0.5
-        bias = spectrum.weight**-0.5
-        coefficients = np.concatenate([counts[None] * bias, sums * scale[:, None]])
-        return cls(scale, bias, coefficients, coefficients.astype(np.float32))
-
-    def whiten(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return q, (m, r + 1), of rows z, (m, r)."""
-        q = np.empty((len(z), len(self.scale) + 1))
-        q[:, 0] = self.bias
-        np.multiply(z, self.scale, out=q[:, 1:])
-        return q
-
-
-@dataclass
-class _Whole:
-    """All rows as far as leaving some out needs them: their sums per category (r, c) along the eigenvectors, and counts."""
-
-    spectrum: Spectrum
-    sums: NDArray[np.float64]
-    counts: NDArray[np.float64]
-    last: tuple[float, Whitening] | None = None
-
-    def whitening(self, penalty: float) -> Whitening:
-        """Return the head at a penalty; the last one is kept."""
-        if self.last is None or self.last[0] != penalty:
-            self.last = penalty, Whitening.of(self.spectrum, self.sums, self.counts, penalty)
-        return self.last[1]
-
-
 class LeaveOut:
     """Training rows and the groups in which they are left out.
 
@@ -142,7 +97,7 @@ class LeaveOut:
         group: ArrayLike | None = None,
         weight: ArrayLike | None = None,
     ) -> None:
-        self._whole = _Whole(spectrum, spectral_sums(spectrum, statistics), statistics.counts)
+        self._whole = Whole(spectrum, spectral_sums(spectrum, statistics), statistics.counts)
         self._ask_about(x, column, group, weight)
 
     @classmethod
@@ -158,7 +113,7 @@ class LeaveOut:
         sums = CategorySums(z.shape[1], categories)
         sums.add(z, column)
         left = cls.__new__(cls)
-        left._whole = _Whole(spectrum, sums.sums, sums.counts)
+        left._whole = Whole(spectrum, sums.sums, sums.counts)
         left._ask_about(z, column, group, None)
         left._projected = True
         return left

@@ -32,8 +32,9 @@ class PenaltyChoice:
 def choose_penalty(left: LeaveOut, seed: int = 0) -> PenaltyChoice:
     """Return the penalty of GRID whose left-out scores leave the least of the targets unexplained.
 
-    Judged on whole groups drawn at random (seeded) until they hold SAMPLE_ROWS rows, on all where there are fewer; the heads themselves have learned from every row. Rows whose category stands in
-    their own group alone say nothing and are not counted; raises OptionError when there are no others.
+    Judged on whole groups drawn at random (seeded) until they hold SAMPLE_ROWS rows, on all where there are fewer; the
+    heads themselves have learned from every row. Rows whose category stands in their own group alone say nothing and are
+    not counted; raises OptionError when there are no others.
     """
     sample = left.sample(SAMPLE_ROWS, seed)
     known = sample.known
