@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from drawn_shelves import SHELVES, DrawnShelves, draw_shelves
@@ -8,7 +10,7 @@ from shelfwise.catalog import Catalog
 from shelfwise.catalog.inventory import take_inventory
 from shelfwise.progress import SILENT
 from shelfwise.shelves import left_out
-from shelfwise.shelves.judge import BEST, Judged, best_shelves, held_out_right, judge, judge_rows
+from shelfwise.shelves.judge import BEST, Judged, best_shelves, held_out_right, judge, judge_learned, judge_rows
 from shelfwise.shelves.left_out import Filed, learn, same_pictures
 from shelfwise.shelves.vectors import Vectors
 
@@ -48,6 +50,20 @@ def test_answers_are_those_of_learning_anew_without_each_product(
     )
     assert (np.diff(answers.probabilities[:, : len(SHELVES)], axis=1) <= 0).all()
     assert (answers.shelves[:, len(SHELVES) :] == -1).all()
+
+
+@pytest.mark.parametrize("sampled", [30, 4096])
+def test_few_products_are_judged_alike_with_and_without_what_later_corrections_need(
+    monkeypatch: pytest.MonkeyPatch, sampled: int
+) -> None:
+    monkeypatch.setattr(left_out, "SAMPLE_ROWS", sampled)
+    shop = draw_shelves(d=200, moved=6, shared=10)
+    answers = judged(shop)
+    shelves = learn(shop.rows, shop.filed, len(SHELVES), SILENT)
+    shelves = replace(shelves, penalty=answers.penalty, temperature=answers.temperature)
+    others = judge_learned(shop.rows, shop.filed, shelves, shop.category)
+    np.testing.assert_allclose(others.own, answers.own, atol=2e-4)
+    np.testing.assert_array_equal(others.shelves, answers.shelves)
 
 
 def test_the_suggestion_is_the_best_other_shelf() -> None:

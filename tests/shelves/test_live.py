@@ -115,6 +115,6 @@ def test_a_catalog_is_judged_as_the_audit_judges_it(embedded_catalog) -> None:
     catalog = Catalog(embedded_catalog)
     inventory, layout = take_inventory(catalog), embedded_layout(catalog)
     shelves, expected = LiveShelves.from_catalog(catalog, inventory, layout), judge(catalog, inventory, layout)
-    np.testing.assert_allclose(shelves.judged.own, expected.own, atol=1e-6)
+    np.testing.assert_allclose(shelves.judged.own, expected.own, atol=1e-4)
     again = shelves.judge_again(np.arange(inventory.products))
     np.testing.assert_allclose(again.own, expected.own, atol=1e-4)

@@ -182,3 +182,18 @@ def test_parts_can_be_asked_at_several_penalties_by_turns() -> None:
         np.testing.assert_allclose(
             collected(part.scores(penalty), 20, 3), collected(left.scores(penalty), 60, 3)[:20], atol=1e-5
         )
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_rows_given_by_their_coordinates_score_as_the_rows_do_in_any_groups(size: int) -> None:
+    rows = draw_rows(30, 50, 3)
+    group = np.arange(30) // size
+    spectrum, z = Spectrum.with_coordinates(rows.x)
+    np.testing.assert_allclose(z, spectrum.project(rows.x), atol=1e-8)
+    left = LeaveOut.of_coordinates(spectrum, z, rows.column, 3, np.arange(30) // 2)
+    for asked in (left.regrouped(group), LeaveOut.of_coordinates(spectrum, z, rows.column, 3, group)):
+        np.testing.assert_allclose(
+            collected(asked.scores(0.1), 30, 3), refitted(rows, group, spectrum.alpha(0.1)), atol=2e-5
+        )
+    with pytest.raises(OptionError, match="nothing to learn from"):
+        left.regrouped(np.zeros(30))

@@ -15,6 +15,7 @@ from shelfwise.backbones.products import embedded_layout
 from shelfwise.catalog import Catalog
 from shelfwise.catalog.inventory import Inventory
 from shelfwise.corrections.log import settled_products
+from shelfwise.engines.missing import missing_vectors, usable_photos
 from shelfwise.options import AuditOptions
 from shelfwise.progress import Progress
 from shelfwise.shelves.evidence import Evidence, evidence
@@ -28,13 +29,17 @@ NEIGHBORS = 5
 
 @dataclass(frozen=True, eq=False)
 class Doubts:
-    """What the shelves say of their products: judged, the suspects with their evidence, the noise of every shelf."""
+    """What the shelves say of their products: judged, the suspects with their evidence, the noise of every shelf.
+
+    not_embedded: pictures without a vector, which say nothing.
+    """
 
     layout: FeatureLayout
     judged: Judged
     suspects: Suspects
     evidence: Evidence
     noise: Noise
+    not_embedded: int
 
     @property
     def found(self) -> Found:
@@ -52,8 +57,7 @@ def find_doubts(
     """Judge every filed product; None where nothing was embedded.
 
     showing: (p,) which products have a photo that shows them; of the others nothing is said. Products whose shelf somebody
-    confirmed are asked about no more. Raises CatalogError where not all photos were embedded with the backbones, or
-    `options.backbone` names some that were not used.
+    confirmed are asked about no more. Raises CatalogError where `options.backbone` names some that were not used.
     """
     if not catalog.description.embedded and options.backbone is None:
         return None
@@ -62,7 +66,8 @@ def find_doubts(
     judged.own[~showing] = np.nan
     suspects = _suspects(catalog, inventory, judged, options.suspects)
     found = evidence(catalog, inventory, layout, suspects, NEIGHBORS, progress)
-    return Doubts(layout, judged, suspects, found, estimate_noise(judged, len(inventory.categories)))
+    noise = estimate_noise(judged, len(inventory.categories))
+    return Doubts(layout, judged, suspects, found, noise, _not_embedded(catalog, layout))
 
 
 def check_leaks(
@@ -70,7 +75,7 @@ def check_leaks(
 ) -> LeakCheck | None:
     """Compare the accuracy on products of a split that leak from the one learned from, (p,), with that on the others.
 
-    The split with the most such products is judged; None where there are none.
+    The split with the most such products is judged; None where there are none, or none that can be judged.
     """
     of_split = np.bincount(inventory.split[leaked], minlength=len(inventory.splits))
     if not of_split.sum():
@@ -78,11 +83,19 @@ def check_leaks(
     judged = int(of_split.argmax())
     right = held_out_right(catalog, inventory, layout, inventory.splits.index(LEARN), judged, progress)
     asked = right >= 0
+    if not asked.any():
+        return None
     clean, twins = right[asked & ~leaked], right[asked & leaked]
     return LeakCheck(
         learned=LEARN, judged=inventory.splits[judged], clean_right=int(clean.sum()), clean=len(clean),
         leaked_right=int(twins.sum()), leaked=len(twins),
     )  # fmt: skip
+
+
+def _not_embedded(catalog: Catalog, layout: FeatureLayout) -> int:
+    """Count the pictures of usable photos that one of the backbones has not seen."""
+    photos = usable_photos(catalog)
+    return max(len(missing_vectors(catalog, spec.key, photos).places) for spec in layout.specs)
 
 
 def _doubted(judged: Judged) -> NDArray[np.bool_]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,13 +30,14 @@ from shelfwise.audit.repeats import find_repeats
 from shelfwise.audit.table import write_table
 from shelfwise.catalog import Catalog
 from shelfwise.catalog.inventory import Inventory, take_inventory
-from shelfwise.corrections.plan import write_plan
+from shelfwise.corrections.plan import refuse_inside, refuse_place, write_plan
 from shelfwise.errors import OptionError
 from shelfwise.files import write_bytes, write_json
 from shelfwise.options import AuditOptions
 from shelfwise.progress import SILENT, Progress
 
 NO_VECTORS = "wrong shelves were not looked for: nothing is embedded yet"
+_WRITTEN = ("index.html", "findings.csv", "audit.json")
 NO_SHELVES = "wrong shelves were not looked for: no product has a category"
 
 
@@ -94,7 +97,7 @@ def audit(
     """
     options, to, started = options or AuditOptions(), Path(to), time.perf_counter()
     opened = Catalog(catalog)
-    _refuse(to, fix)
+    _refuse(to, fix, opened.path)
     measure_pictures(opened, options.threads, progress)
     opened = Catalog(catalog)
     inventory = take_inventory(opened)
@@ -148,20 +151,33 @@ def _seen_by(measures: Iterator[Block], *watchers: Poor | Colors) -> Iterator[Bl
         yield block
 
 
-def _refuse(to: Path, fix: Path | str | None) -> None:
+def _refuse(to: Path, fix: Path | str | None, catalog: Path) -> None:
     """Refuse what cannot be written before the work begins."""
-    if to.exists() and not to.is_dir():
-        raise OptionError(f"--to {to} is a file: name a folder")
-    if fix is not None and Path(fix).suffix.lower() != ".csv":
-        raise OptionError(f"--fix {fix}: the name of a plan ends in .csv")
-    if fix is not None and not Path(fix).absolute().parent.is_dir():
-        raise OptionError(f"--fix {fix}: there is no folder {Path(fix).absolute().parent}")
+    there = next(place for place in (to, *to.absolute().parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise OptionError(f"--to {to} is a file: name a folder" if there == to else f"--to {to}: {there} is no folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OptionError(f"--to {to}: nothing may be written in {there}")
+    if taken := [name for name in _WRITTEN if (to / name).is_dir()]:
+        raise OptionError(f"--to {to}: {taken[0]} is a folder there")
+    refuse_inside("--to", to, catalog)
+    if fix is not None:
+        refuse_place("--fix", Path(fix), catalog, new_folder=to)
+        if Path(fix).absolute() in [(to / name).absolute() for name in _WRITTEN]:
+            raise OptionError(f"--fix {fix} is a file of the report: choose another name")
 
 
 def _notes(checks: _Checks) -> tuple[str, ...]:
     if not checks.inventory.categories:
         return (NO_SHELVES,)
-    return () if checks.doubts else (NO_VECTORS,)
+    if checks.doubts is None:
+        return (NO_VECTORS,)
+    if missing := checks.doubts.not_embedded:
+        specs = checks.doubts.layout.specs
+        wanted = f"--backbone {'+'.join(map(str, specs))} --precision {specs[0].precision}"
+        command = f"shelfwise embed {shlex.quote(str(checks.catalog.path))} {wanted}"
+        return (f"{missing:,} pictures are not embedded yet, and were not asked about shelves: type  {command}",)
+    return ()
 
 
 def _counts(found: Found) -> dict[str, int]:

@@ -57,7 +57,7 @@ def rows(catalog: Catalog, inventory: Inventory, found: Found) -> Iterator[Row]:
 
 def write_table(path: Path, catalog: Catalog, inventory: Inventory, found: Sequence[Found]) -> None:
     """Replace the file `path` by the table of all findings."""
-    beside = path.with_name(f".{path.name}.part")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")  # of this run alone: another may write here, too
     lines = write_csv((_cells(catalog, row) for part in found for row in rows(catalog, inventory, part)), COLUMNS)
     with room_for(path):
         try:

@@ -137,7 +137,7 @@ def listed(entries: list[dict[str, Any]], total: int, catalog: Path) -> int:
     console.print(f"{len(entries):,} of {total:,} quarantined rows and photos", style="dim")
     stages = {entry["stage"] for entry in entries}
     if "photo" in stages:
-        next_line("quarantine", "retry", str(catalog))
+        next_line("quarantine retry", str(catalog))
     if "row" in stages:
         console.print("next    mend the source and ingest it again", style="dim")
     return 0

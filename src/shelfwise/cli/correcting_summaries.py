@@ -9,7 +9,7 @@ from rich.table import Table
 
 from shelfwise.audit.findings import KINDS
 from shelfwise.audit.run import NO_VECTORS
-from shelfwise.cli.foreign import plain
+from shelfwise.cli.foreign import plain, visible
 from shelfwise.cli.summaries import console, counted, next_line
 
 if TYPE_CHECKING:
@@ -42,10 +42,13 @@ def audited(summary: AuditSummary) -> int:
             f"{_share(of.clean_right, of.clean)} without a twin there, {_share(of.leaked_right, of.leaked)} with one"
         )
     for note in s.notes:
-        console.print(note, style="yellow")
+        console.print(plain(note), style="yellow")
     console.print(f"page    {plain(s.report)}\ntable   {plain(s.table)}")
     if s.plan is not None:
-        console.print(f"plan    {plain(s.plan)}, {s.proposed:,} lines: look through it, then")
+        console.print(
+            f"plan    {plain(s.plan)}, {s.proposed:,} lines" + (": look through it, then" if s.proposed else "")
+        )
+    if s.plan is not None and s.proposed:
         next_line("apply", s.plan)
     elif s.notes == (NO_VECTORS,):
         next_line("embed", s.catalog)
@@ -82,7 +85,8 @@ def reviewed(summary: ReviewSummary) -> int:
     """Print what came of a review."""
     s = summary
     if s.csv is not None:
-        console.print(f"plan    {plain(s.csv)}, {s.suspects:,} lines: say yes or no in its first column, then")
+        then = ": say yes or no in its first column, then" if s.suspects else ": nothing to ask about"
+        console.print(f"plan    {plain(s.csv)}, {s.suspects:,} lines{then}")
     else:
         decided = s.accepted + s.rejected + s.elsewhere
         console.print(
@@ -90,7 +94,8 @@ def reviewed(summary: ReviewSummary) -> int:
             f"{s.elsewhere:,} to another shelf + {s.skipped:,} skipped + {s.dissolved:,} not suspected any more + {s.left:,} left"
         )
         console.print(f"[bold]{plain(s.catalog)}[/] version {s.version}, {decided:,} decided by {plain(s.who)}")
-    console.print(f"next    {s.next}", style="dim", markup=False)
+    if s.next:
+        console.print(f"next    {visible(s.next)}", style="dim", markup=False)
     return 0
 
 

@@ -45,9 +45,10 @@ def noted(notes: dict[str, int]) -> None:
         console.print(f"[yellow]accepted[/]  {code} {count:,}: {NOTES[code]}")
 
 
-def next_line(*arguments: str) -> None:
-    """Print what to type next."""
-    console.print(f"next    shelfwise {visible(shlex.join(arguments))}", style="dim", markup=False)
+def next_line(command: str, path: str, *more: str) -> None:
+    """Print what to type next; a path that looks like an option is led by its folder."""
+    words = (*command.split(), f"./{path}" if path.startswith("-") else path, *more)
+    console.print(f"next    shelfwise {visible(shlex.join(words))}", style="dim", markup=False)
 
 
 def ingested(summary: IngestSummary, options: IngestOptions) -> None:

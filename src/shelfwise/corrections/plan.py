@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -53,14 +54,38 @@ class PlanRow:
     cells: dict[str, str]
 
 
+def refuse_place(option: str, path: Path, catalog: Path, new_folder: Path | None = None) -> None:
+    """Raise OptionError where no plan can be written, before the work begins; option: what the user gave it with.
+
+    A plan that exists may hold somebody's answers: it is never replaced. new_folder: a folder that will be there by then.
+    """
+    _refuse_name(f"{option} {path}", path)
+    if os.path.lexists(path):
+        raise OptionError(f"{option} {path} exists: choose another name, or remove it first")
+    folder = path.absolute().parent
+    if not folder.is_dir() and (new_folder is None or folder != new_folder.absolute()):
+        raise OptionError(f"{option} {path}: there is no folder {folder}")
+    refuse_inside(option, path, catalog)
+
+
+def _refuse_name(said: str, path: Path) -> None:
+    if path.suffix.lower() != ".csv":
+        raise OptionError(f"{said}: the name of a plan ends in .csv")
+
+
+def refuse_inside(option: str, path: Path, catalog: Path) -> None:
+    """Raise OptionError for a file or folder within a catalog, which holds what belongs to it and nothing else."""
+    if path.resolve().is_relative_to(catalog.resolve()):
+        raise OptionError(f"{option} {path} lies in the catalog {catalog}: choose a place outside of it")
+
+
 def write_plan(path: Path | str, proposals: Iterable[Proposal], catalog: Catalog) -> int:
     """Write proposals for a catalog as CSV and return their number; the file appears when it is whole.
 
     Raises OptionError for a name that does not end in .csv, DiskFullError.
     """
     path = Path(path)
-    if path.suffix.lower() != ".csv":
-        raise OptionError(f"{path}: the name of a plan ends in .csv")
+    _refuse_name(str(path), path)
     place = text_of(catalog.path.absolute())
     lines = list(write_csv((_cells(one, catalog, place) for one in proposals), COLUMNS, texts=_IDS))
     with room_for(path, sum(map(len, lines))):

@@ -18,7 +18,7 @@ from typing import Any
 import uvicorn
 
 from shelfwise.catalog import Catalog
-from shelfwise.corrections.plan import Proposal, write_plan
+from shelfwise.corrections.plan import Proposal, refuse_place, write_plan
 from shelfwise.errors import OptionError
 from shelfwise.options import ReviewOptions
 from shelfwise.progress import SILENT, Progress
@@ -69,17 +69,17 @@ def review(
 
     opened: called with the page's address once it answers; a browser is opened where there is a screen. Every decision is a
     version of the catalog at once, and all of them are one step of `undo`.
-    Raises CatalogError for a catalog without embeddings, OptionError for a port that is taken.
+    Raises CatalogError for a catalog without embeddings, OptionError for a port that is taken and for a plan that exists.
     """
     options, found = options or ReviewOptions(), Catalog(catalog)
+    if csv is not None:
+        refuse_place("--csv", Path(csv), found.path)
     queue = open_queue(found, options, bundle, progress)
     sitting = Sitting(queue, options.who)
-    named = shlex.quote(str(found.path))
     if csv is not None:
-        write_plan(csv, _proposals(queue), found)
-        then = f"shelfwise apply {shlex.quote(str(csv))}"
-        return _summary(sitting, csv=str(csv), next=then)
-    train = f"shelfwise train {named} --to {shlex.quote(str(found.path.with_suffix('.bundle')))}"
+        lines = write_plan(csv, _proposals(queue), found)
+        return _summary(sitting, csv=str(csv), next=f"shelfwise apply {_typed(Path(csv))}" if lines else "")
+    train = f"shelfwise train {_typed(found.path)} --to {_typed(_bundle_of(found.path))}"
 
     def ready(address: str) -> None:
         opened(address)
@@ -88,6 +88,18 @@ def review(
 
     serve(sitting, train, options.port, ready)
     return _summary(sitting, next=train)
+
+
+def _typed(path: Path) -> str:
+    """Write a path as a shell takes it, and no command for an option."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
+def _bundle_of(catalog: Path) -> Path:
+    """Name a bundle beside a catalog."""
+    place = catalog if catalog.name not in ("", "..") else catalog.resolve()
+    return place.with_name(f"{place.name.removesuffix('.catalog') or 'shop'}.bundle")
 
 
 def serve(sitting: Sitting, train: str, port: int, opened: Callable[[str], None]) -> None:

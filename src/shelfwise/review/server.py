@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Path, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +19,8 @@ from shelfwise.review.sitting import Sitting
 HOST = "127.0.0.1"
 HEADER = "x-shelfwise-token"
 THUMBNAIL_PX = 240
+# A deed is a position, a word and the id of a shelf.
+_LARGEST_DEED_BYTES = 1 << 20
 
 
 class Verdict(BaseModel):
@@ -51,6 +54,11 @@ def make_app(sitting: Sitting, page: Page, token: str) -> FastAPI:
     @app.exception_handler(ShelfwiseError)
     async def told(_: Request, error: ShelfwiseError) -> JSONResponse:
         return JSONResponse({"error": str(error)}, 409)
+
+    @app.exception_handler(RequestValidationError)
+    async def misunderstood(_: Request, error: RequestValidationError) -> JSONResponse:
+        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        return JSONResponse({"error": f"not understood: {said}"}, 422)
 
     @app.exception_handler(OSError)
     async def failed(_: Request, error: OSError) -> JSONResponse:
@@ -100,6 +108,9 @@ def _refusal(request: Request, token: str) -> Response | None:
         is_json = request.headers.get("content-type", "").partition(";")[0] == "application/json"
         if not is_json or not secrets.compare_digest(given.encode(), token.encode()):
             return JSONResponse({"error": "this deed did not come from the page"}, 403)
+        size = request.headers.get("content-length", "")
+        if not size.isdecimal() or int(size) > _LARGEST_DEED_BYTES:
+            return JSONResponse({"error": "no deed is that long"}, 413)
     elif request.method not in ("GET", "HEAD"):
         return JSONResponse({"error": "the page does not do that"}, 405)
     return None

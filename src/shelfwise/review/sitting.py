@@ -11,6 +11,7 @@ from typing import Any
 from shelfwise.catalog import Catalog
 from shelfwise.corrections import Corrected, Correction, correct, take_back
 from shelfwise.corrections.make import person
+from shelfwise.corrections.shelf_names import shortened
 from shelfwise.errors import CatalogError, OptionError
 from shelfwise.review.queue import Queue, Suspect
 
@@ -79,6 +80,8 @@ class Sitting:
             needs_shelf = verdict in ("accept", "move")
             if verdict not in VERDICTS or needs_shelf != bool(to) or not 0 <= position < len(self.shown):
                 raise OptionError(f"no verdict: {verdict!r} at {position}, to {to!r}")
+            if to and to not in self.catalog.taxonomy.nodes:  # before an earlier decision is taken back
+                raise OptionError(f"the catalog has no shelf {shortened(to)}")
             self._refuse_others()
             product = self.shown[position]
             if product in self.decisions:
@@ -146,9 +149,7 @@ class Sitting:
     def _refuse_others(self) -> None:
         """Raise CatalogError once another command has changed the catalog: rows may not be where they were."""
         if Catalog(self.catalog.path).description.snapshot.tables != self.catalog.description.snapshot.tables:
-            raise CatalogError(
-                "another command has changed the catalog: what was decided is kept; stop and start review again"
-            )
+            raise CatalogError("another command has changed the catalog: stop review with Ctrl-C and start it again")
 
     def _told(self, position: int, suspect: Suspect) -> dict[str, Any]:
         row = self.catalog.product_rows([suspect.product], ["product_id", "title"])[0]

@@ -12,8 +12,9 @@ from shelfwise.backbones.features import FeatureLayout
 from shelfwise.catalog import Catalog
 from shelfwise.catalog.inventory import Inventory
 from shelfwise.progress import SILENT, Progress
-from shelfwise.shelves.left_out import Filed, Numbers, Rows, Shelves, learn, same_pictures
+from shelfwise.shelves.left_out import Filed, Numbers, Rows, Shelves, learn, read_chunks, same_pictures
 from shelfwise.shelves.vectors import Vectors
+from shelfwise.statistics.few_rows import FewRows
 from shelfwise.statistics.head import softmax
 from shelfwise.statistics.ridge import fit
 
@@ -82,7 +83,23 @@ def judge_rows(
     """Judge products whose vectors come from anywhere; category: (p,)."""
     if not filed.known().any():
         return Judged.nothing(category)
+    if len(filed) < rows.d:
+        return _judge_few(rows, filed, category, categories, progress)
     return judge_learned(rows, filed, learn(rows, filed, categories, progress), category, progress)
+
+
+def _judge_few(rows: Rows, filed: Filed, category: NDArray[np.int32], categories: int, progress: Progress) -> Judged:
+    """Judge products that are fewer than their vectors are long: these are held at once, and nothing else is learned."""
+    with progress.task("judge the products", len(filed)) as advance:
+        left = FewRows(
+            np.concatenate([x for _, x in read_chunks(rows, filed, advance)]), filed.column, categories, filed.group
+        )
+        known = filed.known()
+        penalty, temperature, scores = left.best(known)
+    judged = Judged.nothing(category, penalty, temperature)
+    take_in(judged, filed.product, filed.column, softmax(scores, temperature))
+    judged.own[filed.product[~known]] = np.nan
+    return judged
 
 
 def judge_learned(

@@ -119,7 +119,7 @@ def learn(rows: Rows, filed: Filed, categories: int, progress: Progress) -> Shel
     """
     few = len(filed) < rows.d
     with progress.task("learn the shelves", len(filed)) as advance:
-        chunks = _read_chunks(rows, filed, advance)
+        chunks = read_chunks(rows, filed, advance)
         spectrum, statistics, left = (_of_few if few else _of_many)(rows, filed, categories, chunks)
     choice = choose_penalty(left.part(filed.sample(SAMPLE_ROWS)) if few else left)
     return Shelves(spectrum, statistics, left, not few, choice.penalty, choice.temperature)
@@ -148,9 +148,10 @@ def _of_many(
     return spectrum, statistics, left
 
 
-def _read_chunks(
+def read_chunks(
     rows: Rows, filed: Filed, advance: Callable[[int], None]
 ) -> Iterator[tuple[Filed, NDArray[np.float32]]]:
+    """Yield parts of the products with their vectors (m, d)."""
     for chunk in filed.chunks():
         yield chunk, rows.read(chunk.product)
         advance(len(chunk))
