@@ -160,3 +160,47 @@ def test_an_audit_of_nothing_finds_nothing(tmp_path: Path):
     summary = audit(tmp_path / "one.catalog", tmp_path / "audit", AuditOptions(radius=0))
     assert (summary.products, summary.photos) == (1, 1)
     assert all(counts["products"] == 0 for counts in summary.findings.values())
+
+
+def test_a_report_is_written_beside_a_catalog_and_never_into_it(drawn_catalog: Path, tmp_path: Path, capsys):
+    before = sorted(drawn_catalog.iterdir())
+    for inside in (drawn_catalog, drawn_catalog / "audit"):
+        assert "lies in the catalog" in refused(capsys, "audit", drawn_catalog, "--to", inside)
+    fix = drawn_catalog / "plan.csv"
+    assert "lies in the catalog" in refused(capsys, "audit", drawn_catalog, "--to", tmp_path / "a", "--fix", fix)
+    plan = write(tmp_path / "plan.csv", b"answers")
+    assert "exists" in refused(capsys, "audit", drawn_catalog, "--to", tmp_path / "a", "--fix", plan)
+    table = tmp_path / "a" / "findings.csv"
+    assert "a file of the report" in refused(capsys, "audit", drawn_catalog, "--to", tmp_path / "a", "--fix", table)
+    (tmp_path / "b" / "index.html").mkdir(parents=True)
+    assert "index.html is a folder there" in refused(capsys, "audit", drawn_catalog, "--to", tmp_path / "b")
+    assert sorted(drawn_catalog.iterdir()) == before
+    assert plan.read_bytes() == b"answers"
+
+
+def test_a_plan_without_lines_is_not_offered_and_a_plan_may_lie_in_the_report(tmp_path: Path, capsys):
+    photos = write(tmp_path / "a" / "only.jpg", photo(KINDS[0])).parents[1]
+    ingest(FolderSource(photos / "a"), tmp_path / "one.catalog")
+    code, out, _ = run(
+        capsys, "audit", tmp_path / "one.catalog", "--to", tmp_path / "r", "--fix", tmp_path / "r" / "plan.csv"
+    )
+    assert (code, "0 lines" in out, "shelfwise apply" in out) == (0, True, False)
+    assert [path.name for path in sorted((tmp_path / "r").iterdir())] == [
+        "audit.json", "findings.csv", "index.html", "plan.csv"
+    ]  # fmt: skip
+
+
+def test_pictures_that_came_after_the_vectors_are_counted_with_what_to_type(tmp_path: Path):
+    photos = tmp_path / "my photos"
+    for kind in KINDS[:2]:
+        for number in range(3):
+            write(photos / kind / f"{number}.jpg", photo(kind, number))
+    catalog = tmp_path / "my shop.catalog"
+    ingest(FolderSource(photos), catalog)
+    embed(catalog, SMALL)
+    write(photos / KINDS[0] / "late.jpg", photo(KINDS[0], 9))
+    ingest(FolderSource(photos), catalog)
+    assert audit(catalog, tmp_path / "audit").notes == (
+        "1 pictures are not embedded yet, and were not asked about shelves: "
+        f"type  shelfwise embed '{catalog}' --backbone lite0@96 --precision fp32",
+    )

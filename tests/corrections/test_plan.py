@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from drawn_decisions import SHELVES, categories, everything, made, statuses
 from shelfwise.catalog import Catalog
 from shelfwise.corrections import correct
 from shelfwise.corrections.apply import apply_plan
-from shelfwise.corrections.plan import COLUMNS, Proposal, write_plan
+from shelfwise.corrections.plan import COLUMNS, Proposal, refuse_place, write_plan
+from shelfwise.corrections.shelf_names import ShelfNames
 from shelfwise.errors import CatalogError, OptionError, SourceError
+from shelfwise.taxonomy import Node, Taxonomy
 
 
 @pytest.fixture(scope="module")
@@ -200,3 +203,39 @@ def test_fifteen_thousand_photos_are_set_aside_in_seconds(tmp_path: Path):
     done = correct(catalog, [Correction(action="set_aside", product_id=f"p{i}") for i in range(n)], origin="test")
     assert done.applied == n
     assert time.monotonic() - started < 10
+
+
+def test_a_line_whose_shelf_is_gone_is_refused_and_the_others_are_carried_out(shop: Path, tmp_path: Path):
+    write_plan(tmp_path / "plan.csv", proposals(), Catalog(shop))
+    done = apply_plan(edited(tmp_path / "plan.csv", {"category": "food/plum"}))
+    assert done.refused == [("line 2", "it stands on food > apple by now, not on 'food/plum'")]
+    assert done.applied == {"confirm": 1, "set_aside": 1}
+
+
+def test_a_shelf_that_is_called_like_another_ones_id_is_not_taken_for_it():
+    names = ShelfNames(Taxonomy([Node("1", "2", None), Node("2", "1", None)]))
+    assert names.target("1", "2") == "1"
+
+
+def test_blanks_within_a_name_are_as_good_as_one_and_long_nonsense_is_answered_shortly_and_soon():
+    names = ShelfNames(Taxonomy([Node("t", "Tools", None), Node("h", "Claw hammer", "t")]))
+    assert names.find("TOOLS  >\u00a0claw   hammer ", "to_shelf") == "h"
+    start = time.perf_counter()
+    for nonsense in (" " * 100_000 + "x", "x" * 100_000, ">" * 100_000, *map(str, range(20_000))):
+        with pytest.raises(SourceError) as refused:
+            names.find(nonsense, "to_shelf")
+        assert len(str(refused.value)) < 300
+    assert time.perf_counter() - start < 5
+
+
+def test_a_plan_that_exists_is_not_replaced_and_nothing_is_written_into_a_catalog(shop: Path, tmp_path: Path):
+    plan = tmp_path / "plan.csv"
+    plan.write_text("somebody's answers")
+    with pytest.raises(OptionError, match=r"--fix .* exists: choose another name"):
+        refuse_place("--fix", plan, shop)
+    with pytest.raises(OptionError, match="lies in the catalog"):
+        refuse_place("--fix", shop / "plan.csv", shop)
+    with pytest.raises(OptionError, match="there is no folder"):
+        refuse_place("--fix", tmp_path / "new" / "plan.csv", shop)
+    refuse_place("--fix", tmp_path / "new" / "plan.csv", shop, new_folder=tmp_path / "new")
+    assert plan.read_text() == "somebody's answers"

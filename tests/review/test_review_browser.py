@@ -168,3 +168,15 @@ def test_nothing_sticks_out_of_a_narrow_window(page: Served, browser: Any, schem
     reviewer.page.keyboard.press("Escape")
     assert not reviewer.page.is_visible("#shelves")
     assert reviewer.console == []
+
+
+def test_signs_are_looked_for_as_they_are_and_choose_nothing_by_chance(page: Served, shop: Path, browser: Any):
+    before, reviewer = categories(shop), Reviewer(browser, page.address)
+    reviewer.press("o")
+    reviewer.page.keyboard.type("</")
+    assert reviewer.text("hits") == "0 shelves"
+    reviewer.page.keyboard.press("Enter")
+    reviewer.page.keyboard.press("Escape")
+    reviewer.settle()
+    assert categories(shop) == before
+    assert reviewer.console == []

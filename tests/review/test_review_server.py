@@ -251,3 +251,34 @@ def test_ctrl_c_ends_it_cleanly_with_a_summary_and_what_to_type_next(shop):
     assert (job.returncode, err) == (0, "")
     assert '"accepted": 1' in out
     assert '"next": "shelfwise train ' in out
+
+
+def test_a_verdict_that_cannot_be_carried_out_leaves_the_one_before_it(page: Served, shop):
+    item = page.ask("items/0")[1]
+    suggested = item["others"][0]["id"]
+    page.ask("verdicts", {"position": 0, "verdict": "accept", "to": suggested})
+    for nowhere in ("nowhere", "\0", "x" * 10_000):
+        status, told, _ = page.ask("verdicts", {"position": 0, "verdict": "move", "to": nowhere})
+        assert (status, "the catalog has no shelf" in told["error"], len(told["error"]) < 200) == (409, True, True)
+    assert page.ask("items/0")[1]["decision"]["verdict"] == "accept"
+    assert categories(shop[0])[item["product_id"]] == suggested
+
+
+def test_what_is_no_verdict_is_answered_in_words(page: Served):
+    page.ask("items/0")
+    for body in ([1, 2], "skip", {"position": float("nan"), "verdict": "skip"}, {"position": 0, "verdict": "x"}):
+        status, told, _ = page.ask("verdicts", body)
+        assert (status, told["error"].startswith("not understood: ")) == (422, True)
+    long = {"Content-Length": str(10**9)}
+    assert page.ask("verdicts", {"position": 0, "verdict": "skip"}, long)[0] == 413
+    assert page.sitting.decisions == {}
+
+
+def test_a_catalog_is_reviewed_from_within_its_folder(shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("shelfwise.review.run.serve", lambda *_: None)
+    monkeypatch.chdir(shop[0])
+    assert review(".").next == f"shelfwise train . --to {shop[0].with_name('shop.bundle')}"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "queue.csv").write_text("answers")
+    with pytest.raises(OptionError, match=r"--csv queue\.csv exists"):
+        review(shop[0], csv="queue.csv")

@@ -31,6 +31,7 @@ from shelfwise.audit.table import write_table
 from shelfwise.catalog import Catalog
 from shelfwise.catalog.inventory import Inventory, take_inventory
 from shelfwise.corrections.plan import refuse_inside, refuse_place, write_plan
+from shelfwise.engines.memory import return_memory
 from shelfwise.errors import OptionError
 from shelfwise.files import write_bytes, write_json
 from shelfwise.options import AuditOptions
@@ -104,13 +105,14 @@ def audit(
     checks = _Checks(opened, inventory, options, progress)
     found = {part.kind: part for part in checks.found}
     to.mkdir(parents=True, exist_ok=True)
-    proposed = 0 if fix is None else write_plan(fix, proposals(opened, inventory, found), opened)
     ordered = [found[kind] for kind in KINDS if kind in found]
     with progress.task("write the report", 2) as advance:
         write_table(to / "findings.csv", opened, inventory, ordered)
         advance(1)
         write_bytes(to / "index.html", _page(checks, ordered, options).encode())
         advance(1)
+    # Last, so that the same command can be typed again after a failure: a plan that exists is never replaced.
+    proposed = 0 if fix is None else write_plan(fix, proposals(opened, inventory, found), opened)
     summary = AuditSummary(
         catalog=str(catalog), version=opened.description.snapshot.version, products=inventory.products,
         photos=inventory.photos, pictures=inventory.pictures, findings={part.kind: _counts(part) for part in ordered},
@@ -133,13 +135,15 @@ class _Checks:
         alike = find_alike(catalog, inventory, options, blank=blank, progress=progress)
         self.found = [*find_repeats(catalog, alike), *find_placeholders(alike), *find_leaks(alike), *poor.found()]
         self.exploration: Exploration = explore(catalog, inventory, colors)
+        showing, twins = alike.showing, leaked(inventory, alike.bonds)
+        del alike
+        return_memory()
         self.doubts: Doubts | None = None
         if inventory.categories:
-            self.doubts = find_doubts(catalog, inventory, alike.showing, options, progress)
+            self.doubts = find_doubts(catalog, inventory, showing, options, progress)
         self.leaks: LeakCheck | None = None
         if self.doubts is not None:
             self.found.append(self.doubts.found)
-            twins = leaked(inventory, alike.bonds)
             self.leaks = check_leaks(catalog, inventory, self.doubts.layout, twins, progress)
 
 
@@ -190,7 +194,7 @@ def _page(checks: _Checks, found: Sequence[Found], options: AuditOptions) -> str
     page = audit_page(
         catalog, checks.inventory, found, checks.exploration,
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        command=f"shelfwise audit {catalog.path.name} --to AUDIT",
+        command=f"shelfwise audit {shlex.quote(catalog.path.name)} --to AUDIT",
         facts=_facts(catalog, checks.doubts, options), judgement=_judgement(checks.doubts), leaks=checks.leaks,
     )  # fmt: skip
     return render(page)

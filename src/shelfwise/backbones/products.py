@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,15 +49,18 @@ def embedded_layout(catalog: Catalog, backbone: str | None = None) -> FeatureLay
     """
     known = [tuple(BackboneSpec.from_dict(spec) for spec in specs) for specs in catalog.description.embedded]
     if not known:
-        raise CatalogError(f"{catalog.path} has no embeddings yet: type  shelfwise embed {catalog.path}")
+        raise CatalogError(
+            f"{catalog.path} has no embeddings yet: type  shelfwise embed {shlex.quote(str(catalog.path))}"
+        )
     if backbone is None:
         return FeatureLayout(known[-1])
     asked = [(s.card.name, s.side_px, s.stages) for s in parse_specs(backbone)]
     for specs in reversed(known):
         if [(s.card.name, s.side_px, s.stages) for s in specs] == asked:
             return FeatureLayout(specs)
+    named = shlex.quote(str(catalog.path))
     raise CatalogError(
-        f"{catalog.path} is not embedded with {backbone}: type  shelfwise embed {catalog.path} --backbone {backbone}"
+        f"{catalog.path} is not embedded with {backbone}: type  shelfwise embed {named} --backbone {backbone}"
     )
 
 
@@ -123,6 +127,6 @@ def _embedding_rows(catalog: Catalog, layout: FeatureLayout, key: str, pictures:
         wanted = "+".join(str(spec) for spec in layout.specs)
         raise CatalogError(
             f"{place.null_count} of {len(place)} photos have no embedding {key}: "
-            f"type  shelfwise embed {catalog.path} --backbone {wanted} --precision {layout.specs[0].precision}"
+            f"type  shelfwise embed {shlex.quote(str(catalog.path))} --backbone {wanted} --precision {layout.specs[0].precision}"
         )
     return np.asarray(place.to_numpy(), dtype=np.int64)

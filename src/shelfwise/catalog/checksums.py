@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ class Checksums:
         for name, digest in self.digests.items():
             file = self.folder / name
             if not file.is_file() or sha256_of_file(file) != digest:
-                catalog = self.folder.parent
+                catalog = shlex.quote(str(self.folder.parent))
                 raise CatalogError(
                     f"hash_mismatch: {self.folder.name}/{name} is not what was written: see  shelfwise verify {catalog}"
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,7 @@ def opened(catalog: Path, name: str, version: int) -> Iterator[lance.LanceDatase
     except (ValueError, OSError) as error:  # Arrow's own errors are one of the two
         said = str(error).splitlines()[0]
         raise CatalogError(
-            f"{catalog}: the table {name} is missing or damaged ({said}): see  shelfwise verify {catalog}"
+            f"{catalog}: the table {name} is missing or damaged ({said}): see  shelfwise verify {shlex.quote(str(catalog))}"
         ) from error
 
 

@@ -124,7 +124,10 @@ class Decisions:
         return None
 
     def _shelf(self, category: str | None) -> str:
-        return "no shelf" if category is None else " > ".join(self.taxonomy.names(category))
+        if category is None:
+            return "no shelf"
+        known = category in self.taxonomy.nodes  # a cell that somebody edited, or a shelf that an import took away
+        return " > ".join(self.taxonomy.names(category)) if known else f"{category!r}"
 
     def _log(
         self, correction: Correction, image: str | None, before: str | None, after: str | None, undoes: int | None

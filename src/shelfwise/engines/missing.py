@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ def _checked(catalog: Catalog, photos: UsablePhotos, place: np.int64, picture: b
     if np.frombuffer(digest, np.uint64, 1)[0] != photos.digest[place]:
         (image_id,) = catalog.image_ids([int(photos.row[place])])
         said = f"hash_mismatch: photo {image_id} is not what was imported"
-        raise CatalogError(f"{said}: see  shelfwise verify {catalog.path}")
+        raise CatalogError(f"{said}: see  shelfwise verify {shlex.quote(str(catalog.path))}")
     return digest
 
 

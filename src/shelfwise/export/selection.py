@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -204,5 +205,7 @@ class _Photos:
     def _photo(self, row: dict[str, Any], data: bytes) -> Photo:
         if hashlib.sha256(data).digest() != row["sha256"]:
             where = f"{self._catalog.path}: a photo of {row['product_id']!r}"
-            raise CatalogError(f"{where} is not what was imported: see  shelfwise verify {self._catalog.path}")
+            raise CatalogError(
+                f"{where} is not what was imported: see  shelfwise verify {shlex.quote(str(self._catalog.path))}"
+            )
         return Photo(row["format"], row["sha256"], row["perceptual_hash"], data)

@@ -149,7 +149,7 @@ class Sitting:
     def _refuse_others(self) -> None:
         """Raise CatalogError once another command has changed the catalog: rows may not be where they were."""
         if Catalog(self.catalog.path).description.snapshot.tables != self.catalog.description.snapshot.tables:
-            raise CatalogError("another command has changed the catalog: stop review with Ctrl-C and start it again")
+            raise CatalogError("another command has changed the catalog: stop with Ctrl-C and start review again")
 
     def _told(self, position: int, suspect: Suspect) -> dict[str, Any]:
         row = self.catalog.product_rows([suspect.product], ["product_id", "title"])[0]

@@ -71,9 +71,8 @@ class Filed:
 
     def known(self) -> NDArray[np.bool_]:
         """Tell (m,) which have products of their shelf in another group: of the others nothing can be said."""
-        _, pair, inside = np.unique(
-            np.stack([self.group, self.column]), axis=1, return_inverse=True, return_counts=True
-        )
+        pairs = self.group * (int(self.column.max(initial=0)) + 1) + self.column
+        _, pair, inside = np.unique(pairs, return_inverse=True, return_counts=True)
         return np.asarray(np.bincount(self.column)[self.column] > inside[pair])
 
     def sample(self, rows: int, seed: int = 0) -> NDArray[np.intp]:

@@ -1,5 +1,6 @@
 "use strict";
-// Shelves by what is typed: every word must begin a word of the path; nearer to the shelf's own name comes first.
+// Shelves by what is typed: every word must begin a word of the path; nearer to the shelf's own name comes first. Signs without
+// a word are looked for as they are.
 const Shelves = {
   all: [],
 
@@ -18,6 +19,7 @@ const Shelves = {
     const found = [];
     for (const shelf of this.all) {
       if (!wanted.every((part) => shelf.words.some((word) => word.startsWith(part)))) continue;
+      if (!wanted.length && !shelf.order.includes(text)) continue;
       const leafWords = shelf.leaf.split(/[^\p{L}\p{N}]+/u);
       const rank = shelf.leaf === text ? 0
         : shelf.leaf.startsWith(text) ? 1
