@@ -6,7 +6,7 @@ import os
 import shlex
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ _WRITTEN = ("index.html", "findings.csv", "audit.json")
 NO_SHELVES = "wrong shelves were not looked for: no product has a category"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class AuditSummary:
     """What an audit found.
 
@@ -68,21 +68,8 @@ class AuditSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as JSON values."""
-        names = (
-            "catalog",
-            "version",
-            "products",
-            "photos",
-            "pictures",
-            "findings",
-            "report",
-            "table",
-            "plan",
-            "proposed",
-        )
-        values = {name: getattr(self, name) for name in names}
-        leaks = None if self.leaks is None else {name: getattr(self.leaks, name) for name in LeakCheck.__slots__}
-        return values | {"leaks": leaks, "notes": list(self.notes), "seconds": self.seconds}
+        values = {name: value for name, value in vars(self).items() if name not in ("found", "inventory")}
+        return values | {"leaks": self.leaks and asdict(self.leaks), "notes": list(self.notes)}
 
 
 def audit(
