@@ -322,6 +322,9 @@ class AuditOptions:
         Embedded backbones to look for wrong shelves with; default: the ones embedded last.
     suspects:
         List at most so many products that may be on the wrong shelf.
+    leave_out:
+        What a product is judged without: itself and what shows the same picture, or its look-alikes on the shelf as well, which
+        is stricter where photos were taken in bursts, and finds fewer wrong shelves.
     threads:
         Cores to use; 0 takes all.
     """
@@ -329,6 +332,7 @@ class AuditOptions:
     radius: int = 4
     backbone: str | None = None
     suspects: int = 500
+    leave_out: Literal["product", "look-alikes"] = "product"
     threads: int = 0
 
     def __post_init__(self) -> None:

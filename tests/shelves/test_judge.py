@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn_shelves import SHELVES, DrawnShelves, draw_shelves
+from drawn_shelves import SHELVES, DrawnShelves, InMemory, draw_shelves
 from sklearn.linear_model import Ridge
 
 from shelfwise.backbones.products import embedded_layout, read_products
@@ -10,7 +10,16 @@ from shelfwise.catalog import Catalog
 from shelfwise.catalog.inventory import take_inventory
 from shelfwise.progress import SILENT
 from shelfwise.shelves import left_out
-from shelfwise.shelves.judge import BEST, Judged, best_shelves, held_out_right, judge, judge_learned, judge_rows
+from shelfwise.shelves.judge import (
+    BEST,
+    Judged,
+    best_shelves,
+    held_out_right,
+    judge,
+    judge_learned,
+    judge_rows,
+    with_look_alikes,
+)
 from shelfwise.shelves.left_out import Filed, learn, same_pictures
 from shelfwise.shelves.vectors import Vectors
 
@@ -211,3 +220,26 @@ def test_held_out_answers_are_those_of_scikit_learn(embedded_catalog) -> None:
     ridge = Ridge(alpha=shelves.spectrum.alpha(shelves.penalty)).fit(x, np.eye(len(inventory.categories))[column])
     best = ridge.predict(vectors.read(asked).astype(float)).argmax(axis=1)
     np.testing.assert_array_equal(right[asked], best == inventory.category[asked])
+
+
+@pytest.mark.parametrize("rows_at_once", [5, 3000])
+def test_look_alikes_of_a_shelf_are_left_out_with_a_product_when_asked_for(
+    monkeypatch: pytest.MonkeyPatch, rows_at_once: int
+) -> None:
+    for module in ("judge.CHUNK_ROWS", "left_out.CHUNK_ROWS"):
+        monkeypatch.setattr(f"shelfwise.shelves.{module}", rows_at_once)
+    monkeypatch.setattr("shelfwise.statistics.clusters.CHUNK_ROWS", rows_at_once)
+    rng = np.random.default_rng(5)
+    seen = rng.standard_normal((20, 32)) + 3
+    x = (np.repeat(seen, 3, axis=0) + 0.05 * rng.standard_normal((60, 32))).astype(np.float32)  # bursts of three
+    column = np.repeat(np.arange(4), 15).astype(np.int32)
+    filed = Filed.of(np.arange(60), column, np.arange(60))
+    joined = with_look_alikes(InMemory(x), filed)
+    assert sorted(joined.product.tolist()) == list(range(60))
+    group = np.empty(60, np.int64)
+    group[joined.product] = joined.group
+    bursts = group.reshape(20, 3)
+    whole = (bursts == bursts[:, :1]).all(axis=1)
+    assert whole.all() if rows_at_once == 3000 else whole.sum() >= 12  # a burst may be cut where a chunk ends
+    assert len(np.unique(group)) >= 20
+    assert (column[joined.product] == joined.column).all()

@@ -62,7 +62,7 @@ def find_doubts(
     if not catalog.description.embedded and options.backbone is None:
         return None
     layout = embedded_layout(catalog, options.backbone)
-    judged = judge(catalog, inventory, layout, progress)
+    judged = judge(catalog, inventory, layout, progress, look_alikes=options.leave_out == "look-alikes")
     judged.own[~showing] = np.nan
     suspects = _suspects(catalog, inventory, judged, options.suspects)
     found = evidence(catalog, inventory, layout, suspects, NEIGHBORS, progress)

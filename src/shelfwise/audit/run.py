@@ -199,5 +199,7 @@ def _facts(catalog: Catalog, doubts: Doubts | None, options: AuditOptions) -> li
     facts.append(("near repeats", f"within {options.radius} bits of 64, confirmed by pixels"))
     if doubts is not None:
         backbones = " + ".join(f"{spec} ({spec.precision})" for spec in doubts.layout.specs)
-        facts.append(("wrong shelves", f"{backbones}; penalty {doubts.judged.penalty:.3g}"))
+        facts.append(
+            ("wrong shelves", f"{backbones}; penalty {doubts.judged.penalty:.3g}; left out: {options.leave_out}")
+        )
     return facts

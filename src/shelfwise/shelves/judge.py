@@ -14,6 +14,7 @@ from shelfwise.catalog.inventory import Inventory
 from shelfwise.progress import SILENT, Progress
 from shelfwise.shelves.left_out import Filed, Numbers, Rows, Shelves, learn, read_chunks, same_pictures
 from shelfwise.shelves.vectors import Vectors
+from shelfwise.statistics.clusters import CHUNK_ROWS, joined_groups, look_alike_clusters
 from shelfwise.statistics.few_rows import FewRows
 from shelfwise.statistics.head import softmax
 from shelfwise.statistics.ridge import fit
@@ -65,16 +66,46 @@ class Judged:
         return shelf, np.take_along_axis(self.probabilities, first, axis=1)[:, 0]
 
 
-def judge(catalog: Catalog, inventory: Inventory, layout: FeatureLayout, progress: Progress = SILENT) -> Judged:
+def judge(
+    catalog: Catalog,
+    inventory: Inventory,
+    layout: FeatureLayout,
+    progress: Progress = SILENT,
+    *,
+    look_alikes: bool = False,
+) -> Judged:
     """Judge every filed product by what was learned from all others, in two passes over the catalog's vectors.
 
     A product is left out with those that show a picture in common, byte for byte; look-alikes of its shelf stay, for the
-    question is where this product belongs and not how new ones would fare. Of the p x c probabilities only the own shelf's
-    and the k best are kept. Source: docs/experiments.md, wrong shelves.
+    question is where this product belongs and not how new ones would fare, unless `look_alikes` asks for them to be left out
+    as well. Of the p x c probabilities only the own shelf's and the k best are kept.
+    Source: docs/experiments.md, wrong shelves.
     """
     vectors = Vectors(catalog, inventory, layout)
     filed = filed_products(inventory, vectors)
+    if look_alikes:
+        filed = with_look_alikes(vectors, filed, progress)
     return judge_rows(vectors, filed, inventory.category, len(inventory.categories), progress)
+
+
+def with_look_alikes(rows: Rows, filed: Filed, progress: Progress = SILENT) -> Filed:
+    """Return the same products, each to be left out with the look-alikes on its shelf as well.
+
+    Vectors are read shelf by shelf, at most CHUNK_ROWS of `statistics.clusters` at once.
+    """
+    with progress.task("find look-alikes", 2 * len(filed)) as advance:
+        total = np.zeros(rows.d)
+        for _, x in read_chunks(rows, filed, advance):
+            total += x.sum(axis=0, dtype=np.float64)
+        cluster, found = np.empty(len(filed), np.int64), 0
+        for shelf in np.unique(filed.column):
+            places = np.flatnonzero(filed.column == shelf)
+            for part in np.array_split(places, -(-len(places) // CHUNK_ROWS)):
+                x = rows.read(filed.product[part])
+                cluster[part] = found + look_alike_clusters(x, filed.column[part], mean=total / len(filed))
+                found += len(part)
+                advance(len(part))
+    return Filed.of(filed.product, filed.column, joined_groups(filed.group, cluster))
 
 
 def judge_rows(

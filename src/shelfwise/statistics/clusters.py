@@ -20,11 +20,12 @@ CHUNK_ROWS = 3000
 
 
 def look_alike_clusters(
-    vectors: NDArray[np.floating], column: NDArray[np.integer], distance: float = 0.35
+    vectors: NDArray[np.floating], column: NDArray[np.integer], distance: float = 0.35, mean: ArrayLike | None = None
 ) -> NDArray[np.int64]:
     """Return a cluster number (n,) per row: average linkage at a cosine distance, within each category.
 
-    vectors: (n, d); their mean, what all photos share, is taken off first; column: (n,). A category of more than
+    vectors: (n, d); their mean, what all photos share, is taken off first (mean: (d,), where they are but a part of all
+    photos); column: (n,). A category of more than
     CHUNK_ROWS rows is cut, in the order given, into near-equal chunks that are clustered by themselves, so that memory
     stays bounded: photos taken one after another should stand one after another.
     Source: distance in docs/experiments.md, leave-cluster-out on Grocery; without centring the same distance merges
@@ -35,7 +36,7 @@ def look_alike_clusters(
     cluster_of = np.empty(len(vectors), dtype=np.int64)
     if not len(vectors):
         return cluster_of
-    mean = vectors.mean(axis=0, dtype=np.float64)
+    mean = vectors.mean(axis=0, dtype=np.float64) if mean is None else np.asarray(mean, dtype=np.float64)
     found = 0
     for category in np.unique(column):
         rows = np.flatnonzero(column == category)
