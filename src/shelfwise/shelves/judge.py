@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shelfwise.backbones.features import FeatureLayout
 from shelfwise.catalog import Catalog
 from shelfwise.catalog.inventory import Inventory
+from shelfwise.engines.memory import return_memory
 from shelfwise.progress import SILENT, Progress
 from shelfwise.shelves.left_out import Filed, Numbers, Rows, Shelves, learn, read_chunks, same_pictures
 from shelfwise.shelves.vectors import Vectors
@@ -85,6 +86,7 @@ def judge(
     filed = filed_products(inventory, vectors)
     if look_alikes:
         filed = with_look_alikes(vectors, filed, progress)
+    return_memory()
     return judge_rows(vectors, filed, inventory.category, len(inventory.categories), progress)
 
 
