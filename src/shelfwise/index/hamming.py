@@ -18,7 +18,7 @@ LARGEST_RADIUS = 15
 # Source: docs/experiments.md, hashes within a radius. They decide how fast an answer comes, not what it is.
 _HASH_NS, _PAIR_NS, _PLAIN_NS, _KEY_NS = 75, 7, 1, 200_000
 # So many hashes keep two threads busy; with fewer they wait for one another.
-_WORTH_THREADS = 2**18
+_WORTH_THREADS = 2**15
 # Hashes with one key that are compared side by side; more are searched by their other bits.
 _RUN = 256
 # Pairs compared together where all are compared with all: what fits in a core's cache.
