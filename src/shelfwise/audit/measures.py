@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelfwise.catalog import Catalog
-from shelfwise.catalog.inventory import Inventory, first_bytes
+from shelfwise.catalog.inventory import Inventory, first_bytes, picture_digests
 from shelfwise.engines import available_cores
 from shelfwise.engines.missing import compute_missing, missing_vectors, usable_photos
 from shelfwise.images.measures import WIDTH, measure
@@ -51,7 +51,7 @@ def blocks(catalog: Catalog, inventory: Inventory) -> Iterator[Block]:
     """
     if TABLE not in catalog.versions:
         return
-    digests = _digests(catalog, inventory)
+    digests = picture_digests(catalog, inventory)
     order = np.argsort(digests).astype(np.int32)
     ascending = digests[order]
     for batch in catalog.batches(TABLE, ["sha256", "vector"], _BLOCK):
@@ -60,15 +60,3 @@ def blocks(catalog: Catalog, inventory: Inventory) -> Iterator[Block]:
         known = ascending[place] == stored if len(ascending) else np.zeros(len(stored), bool)
         values = np.asarray(batch.column("vector").flatten()).reshape(-1, WIDTH)
         yield order[place[known]], values[known].astype(np.float32)
-
-
-def _digests(catalog: Catalog, inventory: Inventory) -> NDArray[np.uint64]:
-    """Read the first 8 bytes (m,) of the sha256 of the inventory's pictures."""
-    rows = inventory.photo_row[inventory.first_photo]
-    digests = np.zeros(len(rows), np.uint64)
-    start = 0
-    for batch in catalog.batches("images", ["sha256"]):
-        first, last = np.searchsorted(rows, (start, start + len(batch)))
-        digests[first:last] = first_bytes(batch.column("sha256"))[rows[first:last] - start]
-        start += len(batch)
-    return digests

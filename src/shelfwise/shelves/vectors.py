@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from shelfwise.backbones.features import FeatureLayout
 from shelfwise.catalog import Catalog
-from shelfwise.catalog.inventory import Inventory, first_bytes
+from shelfwise.catalog.inventory import Inventory, first_bytes, picture_digests
 
 Numbers = NDArray[np.integer[Any]]
 
@@ -25,7 +25,7 @@ class Vectors:
         for spec in layout.specs:
             catalog.refuse_rotten_embeddings(spec.key)
         self._catalog, self._layout, self._picture = catalog, layout, inventory.photo_picture
-        pictures = _pictures(catalog, inventory)
+        pictures = picture_digests(catalog, inventory)
         self._rows = [_places(pictures, _embedded(catalog, spec.key)) for spec in layout.specs]
         self.d = layout.dimension
         embedded = np.all([rows >= 0 for rows in self._rows], axis=0)
@@ -57,16 +57,6 @@ class Vectors:
         x = np.zeros((len(products), self.d), dtype=np.float32)
         np.add.at(x, place, self.photos(photos))
         return x / np.bincount(place, minlength=len(products)).astype(np.float32)[:, None]
-
-
-def _pictures(catalog: Catalog, inventory: Inventory) -> NDArray[np.uint64]:
-    """Return the first 8 bytes of the sha256 of every picture of the inventory."""
-    rows, found, start = inventory.photo_row[inventory.first_photo], [np.empty(0, np.uint64)], 0
-    for batch in catalog.batches("images", ["sha256"]):
-        first, past = np.searchsorted(rows, [start, start + len(batch)])
-        found.append(first_bytes(batch.column("sha256"))[rows[first:past] - start])
-        start += len(batch)
-    return np.concatenate(found)
 
 
 def _embedded(catalog: Catalog, key: str) -> NDArray[np.uint64]:
