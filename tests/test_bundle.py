@@ -27,11 +27,16 @@ from drawn_shop import photo
 from shelfwise.backbones import FeatureLayout
 from shelfwise.backbones.cards import BackboneCard, BackboneSpec
 from shelfwise.bundle import Bundle
+from shelfwise.classifiers.calibration import Calibration
+from shelfwise.classifiers.classifier import Classifier
+from shelfwise.classifiers.flat import Flat
+from shelfwise.classifiers.heads import Linear
+from shelfwise.classifiers.member import Member
+from shelfwise.columns import Columns
 from shelfwise.errors import BundleError, OptionError
-from shelfwise.statistics.head import Head
 from shelfwise.taxonomy import Node, Taxonomy
 
-HEAD = "head.safetensors"
+HEAD = "classifier.safetensors"
 
 
 class Canary:
@@ -100,8 +105,8 @@ def test_a_folder_and_a_zip_give_back_what_was_saved(drawn_bundle: Path, tmp_pat
     assert again.taxonomy == first.taxonomy
     assert again.layout == first.layout
     assert again.facts == first.facts
-    assert again.head.weight.tobytes() == first.head.weight.tobytes()
-    assert again.head.intercept.tobytes() == first.head.intercept.tobytes()
+    for name, tensor in first.classifier.stored()[1].items():
+        assert again.classifier.stored()[1][name].tobytes() == tensor.tobytes()
     assert again.golden == first.golden
     pictures = [photo("mug", 200), photo("boot", 201)]
     features = first.features_of(pictures)
@@ -129,9 +134,11 @@ def test_every_file_has_its_digest_in_the_manifest(drawn_bundle: Path):
 def test_probabilities_sum_to_one_and_follow_the_formula(drawn_bundle: Path):
     bundle = Bundle.load(drawn_bundle)
     x = bundle.features_of([photo("plate", 203)])
-    scores = (x.astype(np.float64) @ bundle.head.weight + bundle.head.intercept) / bundle.temperature
-    by_hand = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
-    np.testing.assert_allclose(bundle.probabilities(x), by_hand, atol=1e-4)
+    (member,) = bundle.classifier.members
+    scores = (x.astype(np.float64) @ member.model.head.weight + member.model.head.intercept) / member.model.temperature
+    by_hand = scores - np.log(np.exp(scores).sum())
+    np.testing.assert_allclose(member.log_probabilities(x, np.array([0]), 1), by_hand, atol=1e-4)
+    np.testing.assert_allclose(bundle.probabilities(x).sum(), 1, atol=1e-5)
     assert bundle.categories[int(bundle.probabilities(x).argmax())] == "Home/Kitchen/Plate"
 
 
@@ -195,7 +202,8 @@ def test_a_flipped_bit_in_a_zip_is_refused_or_changes_nothing_that_is_read(folde
 
 
 @pytest.mark.parametrize(
-    "file", ["bundle.json", HEAD, "golden.safetensors", "left_out.parquet", "golden/03", "MANIFEST.json"]
+    "file",
+    ["bundle.json", HEAD, "golden.safetensors", "left_out.parquet", "held_out.parquet", "golden/03", "MANIFEST.json"],
 )
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut", "one byte more"])
 def test_a_file_that_is_missing_or_of_another_length_is_named(folder: Path, file: str, damage: str):
@@ -273,6 +281,9 @@ def test_weights_that_are_no_sound_file_are_refused_by_name(folder: Path, name: 
     refused(sealed(folder), file)
 
 
+WEIGHT, INTERCEPT = "0.head.weight", "0.head.intercept"
+
+
 def weights_of(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     data = (folder / HEAD).read_bytes()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -280,20 +291,20 @@ def weights_of(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
 
 def larger(head: dict[str, np.ndarray]) -> None:
-    head["weight"].view(np.uint32).flat[np.abs(head["weight"]).argmax()] ^= 1 << 27
+    head[WEIGHT].view(np.uint32).flat[np.abs(head[WEIGHT]).argmax()] ^= 1 << 27
 
 
 WEIGHTS: dict[str, Callable[[dict[str, np.ndarray]], object]] = {
-    "a tensor is missing [19]": lambda head: head.pop("intercept"),
+    "a tensor is missing [19]": lambda head: head.pop(INTERCEPT),
     "a tensor too many [20]": lambda head: head.update(more=np.zeros(1, np.float32)),
-    "one class less [21]": lambda head: head.update(weight=head["weight"][:, 1:].copy()),
-    "turned on its side [21]": lambda head: head.update(weight=head["weight"].T.copy()),
-    "a NaN [22]": lambda head: head["weight"].__setitem__((3, 4), np.nan),
-    "an infinity [22]": lambda head: head["intercept"].__setitem__(0, -np.inf),
-    "float64": lambda head: head.update(weight=head["weight"].astype(np.float64)),
+    "one class less [21]": lambda head: head.update({WEIGHT: head[WEIGHT][:, 1:].copy()}),
+    "turned on its side [21]": lambda head: head.update({WEIGHT: head[WEIGHT].T.copy()}),
+    "a NaN [22]": lambda head: head[WEIGHT].__setitem__((3, 4), np.nan),
+    "an infinity [22]": lambda head: head[INTERCEPT].__setitem__(0, -np.inf),
+    "float64": lambda head: head.update({WEIGHT: head[WEIGHT].astype(np.float64)}),
     "one high bit flipped [23]": larger,
-    "columns permuted [24]": lambda head: head.update(weight=np.roll(head["weight"], 1, axis=1)),
-    "all zero": lambda head: head["weight"].fill(0),
+    "columns permuted [24]": lambda head: head.update({WEIGHT: np.roll(head[WEIGHT], 1, axis=1)}),
+    "all zero": lambda head: head[WEIGHT].fill(0),
 }
 
 
@@ -324,6 +335,10 @@ def layout(values: dict[str, Any]) -> dict[str, Any]:
     return values["layout"][0]
 
 
+def member(values: dict[str, Any]) -> dict[str, Any]:
+    return values["classifier"]["members"][0]
+
+
 DESCRIPTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "classes permuted [24]": swap,
     "a class renamed [25]": lambda v: v["categories"][0]["names"].__setitem__(-1, "Vase"),
@@ -337,7 +352,7 @@ DESCRIPTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a node that is a number": lambda v: v["taxonomy"]["nodes"].__setitem__(0, 7),
     "a name that is a list": lambda v: v["taxonomy"]["nodes"][0].__setitem__(1, []),
     "level names of another depth": lambda v: v["taxonomy"].update(level_names=["a"]),
-    "a newer format [29]": lambda v: v.update(format=2),
+    "a newer format [29]": lambda v: v.update(format=3),
     "no format": lambda v: v.pop("format"),
     "no tree": lambda v: v.pop("taxonomy"),
     "no layout": lambda v: v.pop("layout"),
@@ -361,11 +376,23 @@ DESCRIPTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a negative number of stages": lambda v: layout(v).update(stages=-1),
     "an unknown precision": lambda v: layout(v).update(precision="int4"),
     "a precision that is a path": lambda v: layout(v).update(precision="/../../../x"),
-    "no temperature": lambda v: v.pop("temperature"),
-    "temperature 0": lambda v: v.update(temperature=0),
-    "temperature NaN [31]": lambda v: v.update(temperature=float("nan")),
-    "a temperature without end": lambda v: v.update(temperature=10**400),
-    "another temperature": lambda v: v.update(temperature=v["temperature"] * 3),
+    "no classifier": lambda v: v.pop("classifier"),
+    "no member": lambda v: v["classifier"]["members"].clear(),
+    "a member twice": lambda v: v["classifier"]["members"].append(member(v)),
+    "a member that is text": lambda v: v["classifier"].update(members=["flat"]),
+    "another weight": lambda v: v["classifier"].update(weights=[0.5]),
+    "a weight that is text": lambda v: v["classifier"].update(weights=["1"]),
+    "a part beyond the features": lambda v: member(v).update(parts=[[0, 10**9]]),
+    "a part of the features": lambda v: member(v).update(parts=[[0, 100]]),
+    "an unknown pool": lambda v: member(v)["pool"].update(kind="median"),
+    "an unknown hierarchy": lambda v: member(v)["model"].update(hierarchy="rings"),
+    "an unknown head": lambda v: member(v)["model"]["head"].update(kind="pickle"),
+    "no calibration": lambda v: v["classifier"].pop("calibration"),
+    "no temperature": lambda v: member(v)["model"].pop("temperature"),
+    "temperature 0": lambda v: member(v)["model"].update(temperature=0),
+    "temperature NaN [31]": lambda v: member(v)["model"].update(temperature=float("nan")),
+    "a temperature without end": lambda v: member(v)["model"].update(temperature=10**400),
+    "another temperature": lambda v: member(v)["model"].update(temperature=member(v)["model"]["temperature"] * 3),
     "facts that are a list": lambda v: v.update(facts=[1]),
 }
 
@@ -405,9 +432,9 @@ def test_nothing_in_a_bundle_is_unpickled(folder: Path, tmp_path: Path):
         (folder / file).write_bytes(bomb)  # [38]
         if file != "MANIFEST.json":
             sealed(folder)
-        if file == "left_out.parquet":
-            with pytest.raises(BundleError, match=r"left_out\.parquet"):
-                Bundle.load(folder).left_out()
+        if file in ("left_out.parquet", "held_out.parquet"):
+            with pytest.raises(BundleError, match=file):
+                getattr(Bundle.load(folder), file.removesuffix(".parquet"))()
         else:
             refused(folder)
         (folder / file).write_bytes(whole)
@@ -574,10 +601,12 @@ def foreign(drawn_bundle: Path, tmp_path: Path) -> Path:
         license="none", side_px=32, widths=(3,), output="out",
     )  # fmt: skip
     known = Bundle.load(drawn_bundle)
+    head = Linear(np.eye(3, 2, dtype=np.float32), np.zeros(2, np.float32))
     bundle = Bundle(
-        layout=FeatureLayout((BackboneSpec(card, 32, 0),)), taxonomy=Taxonomy([Node("a", "A", None), Node("b", "B", None)]),
-        categories=("a", "b"), head=Head(np.eye(3, 2, dtype=np.float32), np.zeros(2, np.float32)), temperature=1.0,
-        facts={}, weights={"toy": data}, left_out_table=known.left_out_table,
+        layout=FeatureLayout((BackboneSpec(card, 32, 0),)),
+        columns=Columns(("a", "b"), Taxonomy([Node("a", "A", None), Node("b", "B", None)])),
+        classifier=Classifier((Member("toy", Flat(head, 1.0)),), (1.0,), Calibration()),
+        facts={}, weights={"toy": data}, left_out_table=known.left_out_table, held_out_table=known.held_out_table,
     )  # fmt: skip
     bundle.with_golden(known.golden).save(tmp_path / "toy.bundle")
     return tmp_path / "toy.bundle"

@@ -10,6 +10,11 @@ from typing import Literal
 from shelfwise.errors import OptionError
 
 
+def _check_share(flag: str, share: float | None) -> None:
+    if share is not None and not 0 < share < 1:
+        raise OptionError(f"--{flag} {share}: a share between 0 and 1, e.g. 0.05")
+
+
 @dataclass(frozen=True, kw_only=True)
 class IngestOptions:
     """Options of every ingest.
@@ -70,14 +75,41 @@ class TrainOptions:
     Parameters
     ----------
     head:
-        ridge is learned in one pass with closed-form held-out scores; logistic is scikit-learn's.
+        ridge is learned in one pass with closed-form held-out scores; logistic and mlp are learned by gradient. Several joined
+        by + answer together, with weights chosen on held-out products.
+    hierarchy:
+        How heads are put together along the tree: flat, one for all categories; levels, one a level; hard or soft, a specialist
+        for each top branch, asked alone or all weighed; bands and confusion, specialists for groups of branches.
+    pool:
+        How a product's photos become one answer: mean, max or concat of their vectors, scores (the mean of the photos'
+        answers), gate (their weighted mean, with learned weights); auto takes what leaves least unexplained on held-out products.
+    apart:
+        A head for each backbone, answering together, instead of one head for all of them side by side.
+    bags:
+        Learn so many heads on products drawn with replacement, answering together.
+    layers:
+        Widths of the hidden layers of mlp, joined by commas.
+    dropout:
+        Share of the last hidden layer of mlp that is left out at random while learning.
+    optimizer:
+        What mlp and logistic are learned with in torch.
+    epochs:
+        At most so many times through the products, for heads learned by gradient.
     learn_from:
         Splits to learn from, joined by +.
     backbone:
         Embedded backbones to use; default: the ones embedded last.
     """
 
-    head: Literal["ridge", "logistic"] = "ridge"
+    head: str = "ridge"
+    hierarchy: Literal["flat", "levels", "hard", "soft", "bands", "confusion"] = "flat"
+    pool: Literal["auto", "mean", "max", "concat", "scores", "gate"] = "auto"
+    apart: bool = False
+    bags: int = 1
+    layers: str = "4096,4096"
+    dropout: float = 0.5
+    optimizer: Literal["adamw", "adadelta"] = "adamw"
+    epochs: int = 50
     learn_from: str = "train"
     backbone: str | None = None
 
@@ -92,13 +124,20 @@ class EvaluateOptions:
         The split to answer for.
     allow_missing_classes:
         Go on, by name, when the split holds categories that the bundle has never seen; their products count as wrong.
+    max_error:
+        Stop each answer at the deepest shelf that is sure enough for at most this share of wrong answers, e.g. 0.05, and report
+        how many were given, on which level, and how many of them were wrong.
     seed:
         Seed of the bootstrap behind the intervals.
     """
 
     split: str = "test"
     allow_missing_classes: bool = False
+    max_error: float | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_share("max-error", self.max_error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,14 +148,25 @@ class PredictOptions:
     ----------
     top:
         Number of categories to answer with.
+    max_error:
+        Answer with the deepest shelf that is sure enough for at most this share of wrong answers, e.g. 0.05, or with none.
+    sets:
+        Add the set of categories that holds the right one but for this share of products, e.g. 0.05.
+    per:
+        What is one product: each photo, or all photos of a folder.
     threads:
         Cores to use; 0 takes all.
     """
 
     top: int = 5
+    max_error: float | None = None
+    sets: float | None = None
+    per: Literal["photo", "folder"] = "photo"
     threads: int = 0
 
     def __post_init__(self) -> None:
+        _check_share("max-error", self.max_error)
+        _check_share("sets", self.sets)
         if self.top < 1:
             raise OptionError(f"--top {self.top}: at least 1")
         if self.threads < 0:

@@ -91,8 +91,10 @@ def test_photos_know_their_product_and_which_of_them_are_the_same_picture(catalo
     embed(catalog, SPECS)
     data = read_products(catalog, embedded_layout(catalog), ["train"])
     rows = catalog.images(["product_id", "sha256"]).to_pylist()
-    usable = [r for r in image_rows() if r["status"] == "ok" and r["product_id"] in set(data.product_ids)]
-    assert [data.product_ids[p] for p in data.picture_product] == [r["product_id"] for r in usable]
+    order = {product: place for place, product in enumerate(data.product_ids)}
+    usable = [r for r in image_rows() if r["status"] == "ok" and r["product_id"] in order]
+    usable.sort(key=lambda row: (order[row["product_id"]], row["position"]))
+    assert [data.product_ids[p] for p in data.product] == [r["product_id"] for r in usable]
     same = data.picture[:, None] == data.picture[None, :]
     digests = [r["sha256"] for r in usable]
     np.testing.assert_array_equal(same, [[a == b for b in digests] for a in digests])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shelfwise.columns import Columns
 from shelfwise.evaluate.report.assemble import report_data
 from shelfwise.evaluate.report.data import FactGroup, ReportData
 from shelfwise.metrics.answers import Answers
@@ -51,7 +52,7 @@ def lifelike_answers(taxonomy: Taxonomy, p: int, seed: int = 0, strength: float 
     probabilities = np.exp(score - score.max(axis=1, keepdims=True))
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     ids = [f"p{row:05d}" for row in range(p)]
-    return Answers.from_probabilities(ids, truth, probabilities.astype(np.float32), leaves, taxonomy)
+    return Answers.from_probabilities(ids, truth, probabilities.astype(np.float32), Columns(tuple(leaves), taxonomy))
 
 
 def drawn_photo(product_id: str) -> str:

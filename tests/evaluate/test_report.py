@@ -14,6 +14,7 @@ import pytest
 from drawn_report import drawn_photo, grocery_like_report, grocery_like_tree, lifelike_answers
 from PIL import Image
 
+from shelfwise.columns import Columns
 from shelfwise.evaluate.report.assemble import LARGEST_MATRIX, report_data
 from shelfwise.evaluate.report.data import Note, ReportData
 from shelfwise.evaluate.report.figures import disagreement
@@ -142,7 +143,9 @@ def test_the_branches_of_a_matrix_are_blocks() -> None:
     leaves = [taxonomy.leaves[place] for place in shuffled]
     probabilities = np.eye(len(leaves), dtype=np.float32)
     truth = np.arange(len(leaves), dtype=np.int32)
-    answers = Answers.from_probabilities([str(i) for i in truth], truth, probabilities, leaves, taxonomy)
+    answers = Answers.from_probabilities(
+        [str(i) for i in truth], truth, probabilities, Columns(tuple(leaves), taxonomy)
+    )
     for matrix in report_of(answers, taxonomy).matrices:
         assert list(matrix.branch_of) == sorted(matrix.branch_of)
         runs = [path for i, path in enumerate(matrix.paths) if i == 0 or matrix.paths[i - 1] != path]
@@ -178,7 +181,7 @@ def test_a_category_without_products_shows_no_recall() -> None:
     taxonomy = flat_tree(["here", "gone"])
     probabilities = np.array([[0.9, 0.1]] * 3, dtype=np.float32)
     answers = Answers.from_probabilities(
-        ["a", "b", "c"], np.zeros(3, dtype=np.int32), probabilities, taxonomy.leaves, taxonomy
+        ["a", "b", "c"], np.zeros(3, dtype=np.int32), probabilities, Columns(taxonomy.leaves, taxonomy)
     )
     data = report_of(answers, taxonomy)
     assert [(row.precision, row.recall, row.f1) for row in data.categories] == [(1.0, 1.0, 1.0), (None, None, None)]

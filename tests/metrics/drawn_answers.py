@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from shelfwise.columns import Columns
 from shelfwise.metrics.answers import Answers
 from shelfwise.taxonomy import Node, Taxonomy
 
@@ -31,7 +32,7 @@ def drawn_answers(p: int, taxonomy: Taxonomy | None = None, seed: int = 0, stren
     taxonomy = taxonomy or drawn_tree()
     truth, probabilities = drawn_probabilities(p, len(taxonomy.leaves), seed, strength)
     ids = [f"product {row}" for row in range(p)]
-    return Answers.from_probabilities(ids, truth, probabilities, taxonomy.leaves, taxonomy)
+    return Answers.from_probabilities(ids, truth, probabilities, Columns(taxonomy.leaves, taxonomy))
 
 
 def plain_answers(truth: list[int], answer: list[int], c: int, confidence: list[float] | None = None) -> Answers:
@@ -43,4 +44,6 @@ def plain_answers(truth: list[int], answer: list[int], c: int, confidence: list[
         probabilities[row, column] = sure
     taxonomy = Taxonomy([Node(f"k{i}", f"Kind {i}", None) for i in range(c)])
     ids = [f"product {row}" for row in range(len(truth))]
-    return Answers.from_probabilities(ids, np.array(truth, dtype=np.int32), probabilities, taxonomy.leaves, taxonomy)
+    return Answers.from_probabilities(
+        ids, np.array(truth, dtype=np.int32), probabilities, Columns(taxonomy.leaves, taxonomy)
+    )

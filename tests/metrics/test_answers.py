@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from drawn_answers import drawn_answers, drawn_probabilities, drawn_tree, plain_answers
 
+from shelfwise.columns import Columns
 from shelfwise.errors import LabelMismatchError, OptionError
 from shelfwise.metrics.answers import Answers
 from shelfwise.taxonomy import Node, Taxonomy
@@ -18,7 +19,7 @@ def test_the_best_answers_are_those_of_a_stable_sort() -> None:
     probabilities = probabilities[probabilities[:, 0] >= 0]
     tree = drawn_tree()
     ids = [str(row) for row in range(len(probabilities))]
-    answers = Answers.from_probabilities(ids, truth[: len(ids)], probabilities, tree.leaves, tree, k=4)
+    answers = Answers.from_probabilities(ids, truth[: len(ids)], probabilities, Columns(tree.leaves, tree), k=4)
     expected = np.argsort(-probabilities, axis=1, kind="stable")[:, :4]
     assert np.array_equal(answers.top, expected)
     assert np.array_equal(answers.top_probability, np.take_along_axis(probabilities, expected, axis=1))
@@ -27,7 +28,9 @@ def test_the_best_answers_are_those_of_a_stable_sort() -> None:
 def test_a_level_is_answered_with_the_node_of_the_largest_summed_probability() -> None:
     truth, probabilities = drawn_probabilities(100, 7)
     tree = drawn_tree()
-    answers = Answers.from_probabilities([str(row) for row in range(100)], truth, probabilities, tree.leaves, tree)
+    answers = Answers.from_probabilities(
+        [str(row) for row in range(100)], truth, probabilities, Columns(tree.leaves, tree)
+    )
     for row in range(100):
         for level in range(3):
             sums: dict[str, float] = {}
@@ -46,7 +49,9 @@ def test_two_likely_siblings_outweigh_the_single_best_leaf_at_the_level_above() 
         [Node("a", "A", None), Node("b", "B", None), Node("a1", "1", "a"), Node("b1", "1", "b"), Node("b2", "2", "b")]
     )
     probabilities = np.array([[0.4, 0.3, 0.3]], dtype=np.float32)
-    answers = Answers.from_probabilities(["x"], np.array([0], dtype=np.int32), probabilities, tree.leaves, tree)
+    answers = Answers.from_probabilities(
+        ["x"], np.array([0], dtype=np.int32), probabilities, Columns(tree.leaves, tree)
+    )
     assert answers.categories[answers.answer[0]] == "a1"
     assert answers.level_nodes[0][answers.level_top[0, 0]] == "b"
 
@@ -54,7 +59,9 @@ def test_two_likely_siblings_outweigh_the_single_best_leaf_at_the_level_above() 
 def test_a_leaf_above_the_deepest_level_stands_for_itself() -> None:
     tree = Taxonomy([Node("a", "A", None), Node("b", "B", None), Node("b1", "1", "b"), Node("b2", "2", "b")])
     probabilities = np.array([[0.5, 0.2, 0.3]], dtype=np.float32)
-    answers = Answers.from_probabilities(["x"], np.array([2], dtype=np.int32), probabilities, tree.leaves, tree)
+    answers = Answers.from_probabilities(
+        ["x"], np.array([2], dtype=np.int32), probabilities, Columns(tree.leaves, tree)
+    )
     assert answers.level_nodes == (("a", "b"), ("a", "b1", "b2"))
     assert answers.level_top.tolist() == [[0, 0]]
     assert answers.level_truth.tolist() == [[1, 2]]
@@ -110,14 +117,14 @@ def test_what_is_not_a_probability_is_refused(bad: float) -> None:
     truth, probabilities = drawn_probabilities(3, 7)
     probabilities[1, 4] = bad
     with pytest.raises(OptionError, match="row 1 is"):
-        Answers.from_probabilities(["a", "b", "c"], truth, probabilities, tree.leaves, tree)
+        Answers.from_probabilities(["a", "b", "c"], truth, probabilities, Columns(tree.leaves, tree))
 
 
 def test_scores_that_do_not_sum_to_one_are_refused() -> None:
     tree = drawn_tree()
     truth, probabilities = drawn_probabilities(3, 7)
     with pytest.raises(OptionError, match=r"row 0 sum to 0\.5, expected 1"):
-        Answers.from_probabilities(["a", "b", "c"], truth, probabilities / 2, tree.leaves, tree)
+        Answers.from_probabilities(["a", "b", "c"], truth, probabilities / 2, Columns(tree.leaves, tree))
 
 
 def test_one_category_is_enough() -> None:

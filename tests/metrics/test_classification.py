@@ -19,6 +19,7 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
+from shelfwise.columns import Columns
 from shelfwise.errors import OptionError
 from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import Scores, score
@@ -69,7 +70,7 @@ def test_top_five_and_log_loss_are_those_of_scikit_learn(seed: int) -> None:
     tree = drawn_tree(fine=12)
     probabilities = rng.dirichlet(np.full(12, 0.3), 300).astype(np.float32)
     truth = rng.integers(0, 12, 300).astype(np.int32)
-    answers = Answers.from_probabilities([str(i) for i in range(300)], truth, probabilities, tree.leaves, tree)
+    answers = Answers.from_probabilities([str(i) for i in range(300)], truth, probabilities, Columns(tree.leaves, tree))
     found = score(answers, resamples=0).figures
     assert found["top5"].value == pytest.approx(top_k_accuracy_score(truth, probabilities, k=5, labels=range(12)))
     assert found["log_loss"].value == pytest.approx(log_loss(truth, probabilities, labels=range(12)), rel=1e-4)

@@ -1,10 +1,11 @@
-"""Gather a catalog's embeddings into one feature vector a product."""
+"""Gather the feature vectors of the photos of a catalog's products."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,26 +21,51 @@ from shelfwise.errors import CatalogError
 _BLOCK = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ProductFeatures:
     """Products of some splits that have a category and a usable photo.
 
-    product_ids, categories: (p,) text; x: (p, d) float32, the mean over a product's photos of their features;
-    first_image: (p,) row in the image table; picture_product, picture: (n,) product row and number of the distinct picture
-    of every photo, equal numbers for equal bytes; without_category, without_photo: products left out.
+    product_ids, categories: (p,) text; photos: (n, d) float32 features, a product's photos one after another in their
+    order; product: (n,) whose photo, ascending; picture: (n,) number of the distinct picture, equal numbers for equal
+    bytes; first_image: (p,) row in the image table; without_category, without_photo: products left out.
     """
 
     product_ids: NDArray[np.object_]
     categories: NDArray[np.object_]
-    x: NDArray[np.float32]
-    first_image: NDArray[np.int64]
-    picture_product: NDArray[np.int64]
+    photos: NDArray[np.float32]
+    product: NDArray[np.int64]
     picture: NDArray[np.int64]
+    first_image: NDArray[np.int64]
     without_category: int
     without_photo: int
 
     def __len__(self) -> int:
         return len(self.product_ids)
+
+    @cached_property
+    def x(self) -> NDArray[np.float32]:
+        """The mean over a product's photos of their features, (p, d)."""
+        if len(self.photos) == len(self):
+            return self.photos
+        count = np.bincount(self.product).astype(np.float32)
+        return np.asarray(np.add.reduceat(self.photos, self.photo_start) / count[:, None])
+
+    @cached_property
+    def photo_start(self) -> NDArray[np.int64]:
+        """Where the photos of each product begin, (p,)."""
+        return np.searchsorted(self.product, np.arange(len(self)))
+
+    def photos_of(self, rows: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the photos of some products, product by product, and for each the place of its product in `rows`."""
+        past = np.append(self.photo_start, len(self.product))
+        count = past[rows + 1] - past[rows]
+        place = np.repeat(np.arange(len(rows)), count)
+        return past[rows][place] + np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count), place
+
+    def blocks(self, products: int) -> Iterator[NDArray[np.int64]]:
+        """Yield the rows of products in blocks of so many, in order."""
+        for start in range(0, len(self), products):
+            yield np.arange(start, min(start + products, len(self)))
 
 
 def embedded_layout(catalog: Catalog, backbone: str | None = None) -> FeatureLayout:
@@ -76,16 +102,12 @@ def read_products(catalog: Catalog, layout: FeatureLayout, splits: Sequence[str]
     in_splits = products.filter(pc.is_in(products.column("split"), pa.array(_known(products, splits))))
     filed = in_splits.filter(pc.is_valid(in_splits.column("category")))
     images = _images_of(catalog, filed)
-    product_of = images.column("product").to_numpy()
-    used, product_of = np.unique(product_of, return_inverse=True)
-    x = _mean_features(catalog, layout, images.column("sha256"), product_of, len(used))
+    used, first, product_of = np.unique(images.column("product").to_numpy(), return_index=True, return_inverse=True)
     picture = images.column("sha256").combine_chunks().dictionary_encode().indices.to_numpy()
-    first = np.full(len(used), -1, dtype=np.int64)
-    rows = images.column("row").to_numpy()
-    first[product_of[::-1]] = rows[::-1]
     return ProductFeatures(
-        filed.column("product_id").to_numpy()[used], filed.column("category").to_numpy()[used], x, first,
-        product_of, picture.astype(np.int64), len(in_splits) - len(filed), len(filed) - len(used),
+        filed.column("product_id").to_numpy()[used], filed.column("category").to_numpy()[used],
+        _photo_features(catalog, layout, images.column("sha256")), product_of, picture.astype(np.int64),
+        images.column("row").to_numpy()[first], len(in_splits) - len(filed), len(filed) - len(used),
     )  # fmt: skip
 
 
@@ -101,24 +123,23 @@ def _known(products: pa.Table, splits: Sequence[str]) -> list[str]:
 
 
 def _images_of(catalog: Catalog, products: pa.Table) -> pa.Table:
-    """Return image_id, sha256, row and product (row in `products`) of the usable photos of products, in row order."""
-    images = catalog.images(["image_id", "product_id", "sha256", "status"])
+    """Return sha256, row and product (row in `products`) of the usable photos of products, product by product."""
+    images = catalog.images(["product_id", "position", "sha256", "status"])
     images = images.append_column("row", pa.array(np.arange(len(images))))
     place = pc.index_in(images.column("product_id"), products.column("product_id").combine_chunks())
     images = images.append_column("product", place)
-    return images.filter(pc.and_(pc.is_valid(place), pc.equal(images.column("status"), "ok")))
+    usable = images.filter(pc.and_(pc.is_valid(place), pc.equal(images.column("status"), "ok")))
+    return usable.sort_by([("product", "ascending"), ("position", "ascending"), ("row", "ascending")])
 
 
-def _mean_features(
-    catalog: Catalog, layout: FeatureLayout, pictures: pa.ChunkedArray, product_of: NDArray[Any], products: int
-) -> NDArray[np.float32]:
+def _photo_features(catalog: Catalog, layout: FeatureLayout, pictures: pa.ChunkedArray) -> NDArray[np.float32]:
     rows = [_embedding_rows(catalog, layout, spec.key, pictures) for spec in layout.specs]
-    x = np.zeros((products, layout.dimension), dtype=np.float32)
-    for start in range(0, len(product_of), _BLOCK):
+    x = np.empty((len(pictures), layout.dimension), dtype=np.float32)
+    for start in range(0, len(x), _BLOCK):
         block = slice(start, start + _BLOCK)
         raw = [catalog.embedding_rows(spec.key, r[block]) for spec, r in zip(layout.specs, rows, strict=True)]
-        np.add.at(x, product_of[block], layout.features(raw))
-    return x / np.bincount(product_of, minlength=products).astype(np.float32)[:, None]
+        x[block] = layout.features(raw)
+    return x
 
 
 def _embedding_rows(catalog: Catalog, layout: FeatureLayout, key: str, pictures: pa.ChunkedArray) -> NDArray[np.int64]:

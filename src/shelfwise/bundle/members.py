@@ -14,7 +14,9 @@ from shelfwise.errors import BundleError, OptionError
 from shelfwise.files import new_folder, write_bytes
 
 MANIFEST = "MANIFEST.json"
-REQUIRED = frozenset({"bundle.json", "head.safetensors", "golden.safetensors", "left_out.parquet"})
+REQUIRED = frozenset(
+    {"bundle.json", "classifier.safetensors", "golden.safetensors", "left_out.parquet", "held_out.parquet"}
+)
 _SIZE_LIMIT, _MEMBER_LIMIT = 2 * 2**30, 256
 
 

@@ -18,17 +18,19 @@ from numpy.typing import NDArray
 from shelfwise import __version__
 from shelfwise.backbones.extractor import Extractor
 from shelfwise.backbones.features import FeatureLayout
-from shelfwise.bundle.left_out import answers_from_parquet
+from shelfwise.bundle.answers_table import answers_from_parquet
 from shelfwise.bundle.members import read_json, read_members, write_members
+from shelfwise.classifiers.classifier import Classifier
+from shelfwise.classifiers.stored import FILE, Tensors
+from shelfwise.columns import Columns
 from shelfwise.errors import BundleError, ShelfwiseError
-from shelfwise.statistics.head import Head, softmax
 from shelfwise.taxonomy import Node, Taxonomy
 
 if TYPE_CHECKING:
     from shelfwise.metrics.answers import Answers
 
-BUNDLE_FORMAT = 1
-# Key in the head's metadata: digest of the categories of its columns, in their order.
+BUNDLE_FORMAT = 2
+# Key in the classifier's metadata: digest of the categories of its columns, in their order.
 _BOUND_TO = "categories"
 # How far a probability of a golden image may move between machines: int8 kernels round differently, fp32 ones hardly.
 _GOLDEN_TOLERANCE = {"fp32": 1e-3, "int8": 3e-2}
@@ -38,27 +40,41 @@ _GOLDEN_TOLERANCE = {"fp32": 1e-3, "int8": 3e-2}
 class Bundle:
     """A classifier of photos.
 
-    categories: ids of the columns of the head, in the order of its weights; golden: encoded pictures with the
-    probabilities (m, c) expected for them; facts: options, data, estimates, for people and reports; left_out_table: what
-    the head said of its own products when it had not learned from them (see `left_out`); weights: files of backbones that
-    do not come with shelfwise, by card name; id: set once the bundle lies in a file.
+    columns: the categories in the order of the classifier's weights, in their tree; golden: encoded pictures with the
+    probabilities (m, c) expected for them; facts: options, data, estimates, for people and reports; left_out_table,
+    held_out_table: answers about products that were not learned from (see `left_out`, `held_out`); weights: files of
+    backbones that do not come with shelfwise, by card name; id: set once the bundle lies in a file.
     """
 
     layout: FeatureLayout
-    taxonomy: Taxonomy
-    categories: tuple[str, ...]
-    head: Head
-    temperature: float
+    columns: Columns
+    classifier: Classifier
     facts: dict[str, Any]
     golden: tuple[bytes, ...] = ()
     golden_probabilities: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
     left_out_table: bytes = b""
+    held_out_table: bytes = b""
     weights: dict[str, bytes] = field(default_factory=dict)
     id: str = ""
 
-    def probabilities(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Compute calibrated probabilities (n, c) of feature vectors (n, d)."""
-        return np.asarray(softmax(self.head.scores(x), self.temperature), dtype=np.float32)
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The category tree."""
+        return self.columns.taxonomy
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The ids of the categories that it can answer with."""
+        return self.columns.categories
+
+    def probabilities(
+        self, x: NDArray[np.float32], product: NDArray[np.integer[Any]] | None = None
+    ) -> NDArray[np.float32]:
+        """Compute calibrated probabilities (p, c) of the feature vectors (n, d) of photos.
+
+        product: (n,) which product each photo shows, ascending from 0 without gaps; absent: each its own.
+        """
+        return self.classifier.probabilities(x, product)
 
     @cached_property
     def extractors(self) -> list[Extractor]:
@@ -97,7 +113,11 @@ class Bundle:
 
     def left_out(self) -> Answers:
         """Return what the head said of each product it learned from when that product was left out."""
-        return answers_from_parquet(self.left_out_table, self.categories, self.taxonomy)
+        return answers_from_parquet("left_out.parquet", self.left_out_table, self.columns)
+
+    def held_out(self) -> Answers:
+        """Return the answers about products not learned from that calibration and thresholds rest on."""
+        return answers_from_parquet("held_out.parquet", self.held_out_table, self.columns)
 
     def save(self, path: Path | str) -> str:
         """Write a folder, or one file for a name ending in .zip, in one step; return the bundle's id.
@@ -107,6 +127,7 @@ class Bundle:
         return write_members(Path(path), self._members())
 
     def _members(self) -> dict[str, bytes]:
+        classifier, tensors = self.classifier.stored()
         nodes = [self.taxonomy.nodes[node_id] for node_id in self.taxonomy.nodes_in_order]
         description = {
             "format": BUNDLE_FORMAT,
@@ -114,15 +135,15 @@ class Bundle:
             "taxonomy": {"level_names": self.taxonomy.level_names, "nodes": [[n.id, n.name, n.parent] for n in nodes]},
             "categories": [{"id": c, "names": self.taxonomy.names(c)} for c in self.categories],
             "layout": self.layout.to_dict(),
-            "temperature": self.temperature,
+            "classifier": classifier,
             "facts": self.facts,
         }
-        head = {"weight": self.head.weight.astype(np.float32), "intercept": self.head.intercept.astype(np.float32)}
         return {
             "bundle.json": json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False).encode(),
-            "head.safetensors": safetensors.numpy.save(head, {_BOUND_TO: _digest_of(self.categories)}),
+            FILE: safetensors.numpy.save(tensors, {_BOUND_TO: _digest_of(self.categories)}),
             "golden.safetensors": safetensors.numpy.save({"probabilities": self.golden_probabilities}),
             "left_out.parquet": self.left_out_table,
+            "held_out.parquet": self.held_out_table,
             **{f"golden/{number:02}": data for number, data in enumerate(self.golden)},
             **{f"backbones/{name}.onnx": data for name, data in self.weights.items()},
         }
@@ -142,31 +163,37 @@ class Bundle:
     def _assembled(cls, values: dict[str, Any], members: dict[str, bytes], bundle_id: str) -> Bundle:
         if values.get("format") != BUNDLE_FORMAT:
             raise BundleError("bundle.json", f"format {values.get('format')!r}, this shelfwise reads {BUNDLE_FORMAT}")
+        tensors = _tensors(FILE, members[FILE])
+        if _metadata(members[FILE]).get(_BOUND_TO) != _digest_of(_category_ids(values)):
+            raise BundleError(FILE, "was learned for other categories, or for these in another order")
         try:
-            taxonomy, categories = _taxonomy_and_categories(values)
+            columns = _columns(values)
             layout = FeatureLayout.from_dict(values["layout"])
-            temperature, facts = float(values["temperature"]), dict(values["facts"])
+            classifier = Classifier.restored(values["classifier"], Tensors(tensors), layout.dimension, columns)
+            facts = dict(values["facts"])
         except BundleError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, ShelfwiseError) as error:
             raise BundleError("bundle.json", f"{error.__class__.__name__}: {error}") from error
-        if not 0 < temperature < np.inf:
-            raise BundleError("bundle.json", f"the temperature {temperature} is no positive number")
-        shapes = {"weight": (layout.dimension, len(categories)), "intercept": (len(categories),)}
-        head = _tensors("head.safetensors", members["head.safetensors"], shapes)
-        if _metadata(members["head.safetensors"]).get(_BOUND_TO) != _digest_of(categories):
-            raise BundleError("head.safetensors", "was learned for other categories, or for these in another order")
         golden = tuple(members[name] for name in sorted(members) if name.startswith("golden/"))
-        shapes = {"probabilities": (len(golden), len(categories))}
-        expected = _tensors("golden.safetensors", members["golden.safetensors"], shapes)["probabilities"]
+        expected = Tensors(_tensors("golden.safetensors", members["golden.safetensors"]), file="golden.safetensors")
+        answers = expected.take("probabilities", (len(golden), len(columns)))
+        expected.refuse_rest()
         return cls(
-            layout=layout, taxonomy=taxonomy, categories=categories, head=Head(head["weight"], head["intercept"]),
-            temperature=temperature, facts=facts, golden=golden, golden_probabilities=expected,
-            left_out_table=members["left_out.parquet"], weights=_foreign_weights(layout, members), id=bundle_id,
+            layout=layout, columns=columns, classifier=classifier, facts=facts, golden=golden,
+            golden_probabilities=answers, left_out_table=members["left_out.parquet"],
+            held_out_table=members["held_out.parquet"], weights=_foreign_weights(layout, members), id=bundle_id,
         )  # fmt: skip
 
 
-def _taxonomy_and_categories(values: dict[str, Any]) -> tuple[Taxonomy, tuple[str, ...]]:
+def _category_ids(values: dict[str, Any]) -> tuple[str, ...]:
+    try:
+        return tuple(str(category["id"]) for category in values["categories"])
+    except (KeyError, TypeError) as error:
+        raise BundleError("bundle.json", f"{error.__class__.__name__}: {error}") from error
+
+
+def _columns(values: dict[str, Any]) -> Columns:
     tree = values["taxonomy"]
     taxonomy = Taxonomy([Node(*node) for node in tree["nodes"]], tree["level_names"])
     for category in values["categories"]:
@@ -175,7 +202,7 @@ def _taxonomy_and_categories(values: dict[str, Any]) -> tuple[Taxonomy, tuple[st
     categories = tuple(category["id"] for category in values["categories"])
     if len(set(categories)) < len(categories):
         raise BundleError("bundle.json", "a category occurs twice")
-    return taxonomy, categories
+    return Columns(categories, taxonomy)
 
 
 def _foreign_weights(layout: FeatureLayout, members: dict[str, bytes]) -> dict[str, bytes]:
@@ -200,15 +227,8 @@ def _metadata(data: bytes) -> dict[str, str]:
     return dict(header.get("__metadata__", {}))
 
 
-def _tensors(name: str, data: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[str, NDArray[np.float32]]:
+def _tensors(name: str, data: bytes) -> dict[str, NDArray[np.float32]]:
     try:
-        tensors = safetensors.numpy.load(data)
+        return dict(safetensors.numpy.load(data))
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise BundleError(name, f"is not a safetensors file ({error})") from error
-    found = {key: tensor.shape for key, tensor in tensors.items()}
-    if found != shapes:
-        raise BundleError(name, f"holds {str(found)[:200]}, the categories and backbones ask for {shapes}")
-    for key, tensor in tensors.items():
-        if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
-            raise BundleError(name, f"{key} holds values that are not finite float32 numbers")
-    return tensors

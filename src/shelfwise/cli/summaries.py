@@ -122,7 +122,7 @@ def trained(summary: TrainSummary, catalog: Path) -> int:
     f = summary.facts
     console.print(
         f"[bold]{plain(summary.bundle)}[/]: {f['categories']:,} categories from {f['products']:,} products, "
-        f"{f['dimension']:,} features, penalty {f['penalty']:.3g}, {f['seconds']:.1f} s"
+        f"{f['dimension']:,} features, {f['seconds']:.1f} s"
     )
     table = Table(box=None, pad_edge=False)
     levels = list(f["estimates"]["leave_one_out"]["levels"])
@@ -140,7 +140,7 @@ def trained(summary: TrainSummary, catalog: Path) -> int:
         shown += [figures["levels"][level]["top1"]["value"] for level in levels]
         table.add_row(name.replace("_", " "), f"{figures['products']:,}", *(f"{value:.1%}" for value in shown))
     console.print(table)
-    console.print(f"temperature {f['temperature']:.4g}, fitted on: {f['temperature_from'].replace('_', ' ')}")
+    console.print(f"calibrated on: {f['calibrated_on'].replace('_', ' ')}")
     for note in f["notes"]:
         console.print(f"[yellow]note[/]    {plain(note)}")
     next_line("evaluate", summary.bundle, str(catalog), "--split", "test", "--to", "report/")

@@ -58,13 +58,13 @@ def _facts(bundle: Bundle, catalog: Catalog, data: ProductFeatures) -> list[Fact
     facts, estimates = bundle.facts, bundle.facts["estimates"]
     backbones = " + ".join(f"{spec} ({spec.precision})" for spec in bundle.layout.specs)
     learned = [
-        ("head", f"{facts['options']['head']}, penalty {facts['penalty']:.3g}"),
+        *(("head", f"{member['name']}, penalty {member['penalty']:.3g}") for member in facts["members"]),
         (
             "learned from",
             f"{facts['products']:,} products ({facts['options']['learn_from']}), {facts['photos']:,} photos",
         ),
         ("time to learn", f"{facts['seconds']:.1f} s, vectors apart"),
-        ("temperature", f"{facts['temperature']:.3g}, fitted on {facts['temperature_from'].replace('_', ' ')}"),
+        ("calibrated on", facts["calibrated_on"].replace("_", " ")),
     ]
     expected = [
         (way.replace("_", " "), f"top-1 {figures['top1']['value']:.1%} of {figures['products']:,} products")

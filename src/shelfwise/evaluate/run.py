@@ -11,6 +11,7 @@ import numpy as np
 from shelfwise.backbones.products import ProductFeatures, read_products
 from shelfwise.bundle import Bundle
 from shelfwise.catalog import Catalog
+from shelfwise.columns import Columns
 from shelfwise.errors import LabelMismatchError
 from shelfwise.evaluate.page import report_page
 from shelfwise.files import write_bytes, write_json
@@ -86,16 +87,13 @@ def _joined_tree(bundle: Bundle, catalog: Catalog, unknown: tuple[str, ...]) -> 
 
 
 def _answers(bundle: Bundle, taxonomy: Taxonomy, data: ProductFeatures, unknown: tuple[str, ...]) -> Answers:
-    categories = (*bundle.categories, *unknown)
-    column_of = {category: column for column, category in enumerate(categories)}
-    truth = np.array([column_of[category] for category in data.categories], dtype=np.int32)
+    columns = Columns((*bundle.categories, *unknown), taxonomy)
+    truth = columns.of(data.categories)
     parts = []
-    for start in range(0, len(data), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        probabilities = bundle.probabilities(data.x[block])
-        padded = np.pad(probabilities, ((0, 0), (0, len(unknown))))
-        ids = data.product_ids[block].astype(np.str_)
-        parts.append(Answers.from_probabilities(ids, truth[block], padded, categories, taxonomy))
+    for rows in data.blocks(_BLOCK):
+        photos, place = data.photos_of(rows)
+        padded = np.pad(bundle.probabilities(data.photos[photos], place), ((0, 0), (0, len(unknown))))
+        parts.append(Answers.from_probabilities(data.product_ids[rows].astype(np.str_), truth[rows], padded, columns))
     return Answers.concatenate(parts)
 
 
@@ -148,7 +146,7 @@ def _metrics(
         "categories_in_bundle": len(bundle.categories),
         "bundle": bundle.id,
         "catalog_versions": catalog.versions,
-        "temperature_from": bundle.facts["temperature_from"],
+        "calibrated_on": bundle.facts["calibrated_on"],
         "notes": bundle.facts["notes"],
         "validation": estimates.get("validation"),
     }

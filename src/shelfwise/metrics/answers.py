@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shelfwise.taxonomy import Taxonomy
+    from shelfwise.columns import Columns
 
 SUM_TOLERANCE = 1e-2
 
@@ -25,8 +25,10 @@ class Answers:
 
     product_ids (p,); truth (p,) columns of `categories`; top (p, k) columns, best first, with top_probability (p, k);
     level_top and level_truth (p, levels) columns of `level_nodes[level]`, with level_probability (p, levels) of the
-    answered node; probability_of_truth (p,) what the right category was given.
-    The answer at a level is the node with the largest summed probability, so it need not lie above the first leaf.
+    answered node; way (p, levels) and way_probability the same along one way down the tree: the likeliest node at the
+    top, below it the likeliest child, and so on; probability_of_truth (p,) what the right category was given.
+    The answer at a level is the node with the largest summed probability, so it need not lie above the first leaf, nor
+    on the way.
     Raises OptionError where shapes disagree or a probability is not one, LabelMismatchError for a column out of range.
     """
 
@@ -37,6 +39,8 @@ class Answers:
     level_top: NDArray[np.int32]
     level_truth: NDArray[np.int32]
     level_probability: NDArray[np.float32]
+    way: NDArray[np.int32]
+    way_probability: NDArray[np.float32]
     probability_of_truth: NDArray[np.float32]
     categories: tuple[str, ...]
     level_nodes: tuple[tuple[str, ...], ...]
@@ -47,6 +51,7 @@ class Answers:
         for name, probability in (
             ("top_probability", self.top_probability),
             ("level_probability", self.level_probability),
+            ("way_probability", self.way_probability),
             ("probability_of_truth", self.probability_of_truth),
         ):
             _check_probabilities(name, probability)
@@ -55,6 +60,7 @@ class Answers:
         for level, (name, nodes) in enumerate(zip(self.level_names, self.level_nodes, strict=True)):
             _check_columns(f"level_truth of {name!r}", self.level_truth[:, level], len(nodes))
             _check_columns(f"level_top of {name!r}", self.level_top[:, level], len(nodes))
+            _check_columns(f"way of {name!r}", self.way[:, level], len(nodes))
 
     def _check_shapes(self) -> None:
         p, levels = len(self.product_ids), len(self.level_names)
@@ -69,6 +75,8 @@ class Answers:
             "level_top": (p, levels),
             "level_truth": (p, levels),
             "level_probability": (p, levels),
+            "way": (p, levels),
+            "way_probability": (p, levels),
             "probability_of_truth": (p,),
         }
         for name, shape in expected.items():
@@ -100,8 +108,7 @@ class Answers:
         product_ids: Sequence[str] | NDArray[np.str_],
         truth: NDArray[np.int32],
         probabilities: NDArray[np.float32],
-        categories: Sequence[str],
-        taxonomy: Taxonomy,
+        columns: Columns,
         k: int = 5,
     ) -> Answers:
         """Keep of every product's probabilities what the figures need.
@@ -110,22 +117,25 @@ class Answers:
         the lower column wins. Hand over a large catalog in batches and join them with `concatenate`.
         """
         truth = np.asarray(truth, dtype=np.int32)
-        _check_table(truth, probabilities, len(product_ids), len(categories))
-        top, top_probability = _best(probabilities, min(k, len(categories)))
-        levels = [taxonomy.level(categories, level) for level in range(taxonomy.depth)]
-        at_level = [_best(_summed(probabilities, column_of, len(nodes)), 1) for nodes, column_of in levels]
+        _check_table(truth, probabilities, len(product_ids), len(columns))
+        top, top_probability = _best(probabilities, min(k, len(columns)))
+        of_levels = [columns.summed(probabilities, level) for level in range(len(columns.level_nodes))]
+        at_level = [_best(of_level, 1) for of_level in of_levels]
+        way, way_probability = ways_down(of_levels, columns.parent_of)
         return cls(
             product_ids=np.asarray(product_ids, dtype=np.str_),
             truth=truth,
             top=top,
             top_probability=top_probability,
             level_top=np.hstack([column for column, _ in at_level]),
-            level_truth=np.column_stack([column_of[truth] for _, column_of in levels]),
+            level_truth=columns.level_of[:, truth].T,
             level_probability=np.hstack([probability for _, probability in at_level]),
+            way=way,
+            way_probability=way_probability,
             probability_of_truth=probabilities[np.arange(len(truth)), truth].astype(np.float32),
-            categories=tuple(categories),
-            level_nodes=tuple(nodes for nodes, _ in levels),
-            level_names=taxonomy.level_names,
+            categories=columns.categories,
+            level_nodes=columns.level_nodes,
+            level_names=columns.taxonomy.level_names,
         )
 
     @classmethod
@@ -159,8 +169,27 @@ _COLUMNS = (
     "level_top",
     "level_truth",
     "level_probability",
+    "way",
+    "way_probability",
     "probability_of_truth",
 )
+
+
+def ways_down(
+    of_levels: Sequence[NDArray[np.float32]], parent_of: Sequence[NDArray[np.int32]]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Go down from the likeliest top node to its likeliest child and on: nodes and probabilities, both (p, levels).
+
+    of_levels: (p, nodes) probabilities of each level's nodes; parent_of: as `Columns.parent_of`.
+    """
+    node, probability = _best(of_levels[0], 1)
+    nodes, probabilities = [node], [probability]
+    for of_level, parent in zip(of_levels[1:], parent_of, strict=True):
+        below = np.where(parent[None] == nodes[-1], of_level, np.float32(-1))
+        node, probability = _best(below, 1)
+        nodes.append(node)
+        probabilities.append(probability)
+    return np.hstack(nodes), np.hstack(probabilities)
 
 
 def _check_columns(name: str, columns: NDArray[np.int32], count: int) -> None:
@@ -208,10 +237,3 @@ def _best(values: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArr
         columns[:, place] = left.argmax(axis=1)
         left[rows, columns[:, place]] = -1
     return columns, np.take_along_axis(values, columns.astype(np.intp), axis=1).astype(np.float32)
-
-
-def _summed(probabilities: NDArray[np.float32], column_of: NDArray[np.int32], count: int) -> NDArray[np.float32]:
-    """Sum the columns of each node, (p, c) to (p, count)."""
-    order = np.argsort(column_of, kind="stable")
-    starts = np.searchsorted(column_of[order], np.arange(count))
-    return np.add.reduceat(probabilities[:, order], starts, axis=1, dtype=np.float64).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Honest figures about a head, from products that it did not learn from, and the temperature that they ask for."""
+"""Honest figures about a classifier, from products that it did not learn from, and the calibration that they ask for."""
 
 from __future__ import annotations
 
@@ -7,154 +7,139 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from shelfwise.backbones.products import ProductFeatures
-from shelfwise.errors import CatalogError
+from shelfwise.classifiers.calibration import Calibration
+from shelfwise.columns import Columns
 from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import Scores, score
 from shelfwise.metrics.intervals import Proportion, differ
 from shelfwise.statistics.calibration import fit_temperature
-from shelfwise.statistics.clusters import joined_groups, look_alike_clusters
-from shelfwise.statistics.head import softmax
-from shelfwise.taxonomy import Taxonomy
-from shelfwise.train.heads import Blocks, Learned
+from shelfwise.train.learned import LearnedClassifier
+from shelfwise.train.rows import Grouping, Numbers, Way, rows_known_from_others, whole_groups
 
 NOT_INDEPENDENT = (
     "These training photos are not independent: left out one by one, {left_out:.1%} of them are answered right, but only "
     "{validation:.1%} of the validation split. A photo left out has a twin that stays: the same item on the same shelf, "
-    "taken in a burst. Believe the validation split; the temperature was fitted on it."
+    "taken in a burst. Believe the validation split; calibration and thresholds rest on it."
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """What columns mean: category ids in the order of the head's columns, in a tree."""
-
-    categories: tuple[str, ...]
-    taxonomy: Taxonomy
-
-    def of(self, categories: NDArray[np.object_]) -> NDArray[np.int32]:
-        """Return the column of each category id, -1 for one that has none."""
-        column_of = {category: column for column, category in enumerate(self.categories)}
-        return np.array([column_of.get(category, -1) for category in categories], dtype=np.int32)
+_BLOCK = 2048
+_SAMPLE = 8192
+"""Held-out products that the calibration is fitted on, at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grouping:
-    """Rows that are left out together, (n,) group numbers: same pictures; same pictures or look-alikes."""
-
-    product: NDArray[np.int64]
-    look_alike: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Estimates:
-    """What to expect of a head.
+    """What to expect of a classifier.
 
     figures: by how they were held out (`leave_one_out`, `leave_look_alikes_out`, `validation`), JSON values without
-    intervals; temperature_from: which of them the temperature was fitted on; left_out: the answers behind the first,
-    in the order of the products.
+    intervals; calibrated_on: which of them the calibration rests on; left_out: the answers behind the first, in the order
+    of the products; held_out: the answers behind `calibrated_on`.
     """
 
-    temperature: float
-    temperature_from: str
+    calibration: Calibration
+    calibrated_on: str
     figures: dict[str, dict[str, Any]]
     left_out: Answers
+    held_out: Answers
     notes: list[str] = field(default_factory=list)
 
 
-def group_rows(data: ProductFeatures, column: NDArray[np.int32]) -> Grouping:
-    """Group products that share a picture byte for byte, and products of one category that look alike.
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Asks a classifier about products that it did not learn from."""
 
-    Where every category is one cluster of look-alikes, leaving them out would leave nothing to judge by: then only equal
-    pictures are left out together. Raises CatalogError when even so no category has products in two groups.
-    """
-    same_picture = _linked_by_pictures(data)
-    for group in (joined_groups(same_picture, look_alike_clusters(data.x, column)), same_picture):
-        if rows_known_from_others(group, column).any():
-            return Grouping(same_picture, group)
-    raise CatalogError(
-        "every category has one product only: nothing is left to judge by; bring more products or photos"
-    )
-
-
-def _linked_by_pictures(data: ProductFeatures) -> NDArray[np.int64]:
-    p, pictures = len(data), int(data.picture.max()) + 1
-    ones = np.ones(len(data.picture), dtype=np.bool_)
-    links = coo_array((ones, (data.picture_product, p + data.picture)), shape=(p + pictures, p + pictures))
-    return np.asarray(connected_components(links, directed=False)[1][:p], dtype=np.int64)
-
-
-def estimate(
-    learned: Learned, data: ProductFeatures, columns: Columns, groups: Grouping, validation: ProductFeatures | None
-) -> Estimates:
-    """Estimate a head on held-out training products, and on a validation split where there is one.
-
-    The temperature is the head's own, fitted with look-alikes left out; where leave-one-out and validation disagree
-    beyond chance, it is fitted on validation. Validation products of categories unknown to the head are left aside.
-    """
-    column = columns.of(data.categories)
-    ways = {"leave_one_out": groups.product, "leave_look_alikes_out": groups.look_alike}
-    known = {way: rows_known_from_others(group, column) for way, group in ways.items()}
-
-    def answers(way: str, temperature: float) -> Answers:
-        return _answers(learned.held_out(ways[way]), temperature, data.product_ids, column, columns)
-
-    temperature, source, notes = learned.temperature, "leave_look_alikes_out", []
-    left_out = answers("leave_one_out", temperature)
-    checked = _validation_scores(learned, columns, validation) if validation is not None else None
-    if checked is not None:
-        seen = score(left_out.take(known["leave_one_out"]), resamples=0)
-        told = score(checked.answers(temperature, columns), resamples=0)
-        if _disagree(seen, told):
-            source, temperature = "validation", fit_temperature(checked.scores, checked.column)
-            notes.append(NOT_INDEPENDENT.format(left_out=_top1(seen), validation=_top1(told)))
-            left_out = answers("leave_one_out", temperature)
-    judged = {"leave_one_out": left_out.take(known["leave_one_out"])}
-    judged["leave_look_alikes_out"] = answers("leave_look_alikes_out", temperature).take(known["leave_look_alikes_out"])
-    if checked is not None:
-        judged["validation"] = checked.answers(temperature, columns)
-    figures = {name: score(found, resamples=0).to_dict() for name, found in judged.items()}
-    return Estimates(temperature, source, figures, left_out, notes)
-
-
-def rows_known_from_others(group: NDArray[np.int64], column: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Tell (n,) which rows have rows of their category outside their group: no head could answer the others right."""
-    _, pair, inside = np.unique(np.stack([group, column]), axis=1, return_inverse=True, return_counts=True)
-    return np.asarray(np.bincount(column)[column] > inside[pair])
-
-
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    product_ids: NDArray[np.object_]
+    learned: LearnedClassifier
+    data: ProductFeatures
     column: NDArray[np.int32]
-    scores: NDArray[np.floating[Any]]
+    columns: Columns
+    groups: Grouping
+    validation: ProductFeatures | None
 
-    def answers(self, temperature: float, columns: Columns) -> Answers:
-        block = iter([(np.arange(len(self.column)), self.scores)])
-        return _answers(block, temperature, self.product_ids, self.column, columns)
+    def answers(self, way: Way, calibration: Calibration) -> Answers:
+        """Return the answers about all training products, in their order."""
+        parts, order = [], []
+        for rows in whole_groups(self.groups.of(way), _BLOCK):
+            probabilities = calibration.apply(self.learned.held_out(way, rows))
+            parts.append(self._answers(self.data, rows, self.column[rows], probabilities))
+            order.append(rows)
+        return Answers.concatenate(parts).take(np.argsort(np.concatenate(order)))
+
+    def validation_answers(self, calibration: Calibration) -> Answers | None:
+        """Return the answers about the validation products whose category is known; None where there are none."""
+        if self.validation is None:
+            return None
+        column = self.columns.of(self.validation.categories)
+        known = np.flatnonzero(column >= 0)
+        parts = []
+        for start in range(0, len(known), _BLOCK):
+            rows = known[start : start + _BLOCK]
+            probabilities = calibration.apply(self.learned.log_probabilities(self.validation, rows))
+            parts.append(self._answers(self.validation, rows, column[rows], probabilities))
+        return Answers.concatenate(parts) if parts else None
+
+    def calibration_of_left_out(self) -> Calibration:
+        """Fit the calibration on products left out with their look-alikes."""
+        way: Way = "leave_look_alikes_out"
+        known = rows_known_from_others(self.groups.of(way), self.column)
+        rows = _sampled(self.groups.of(way), known)
+        return fit_calibration(self.learned.held_out(way, rows)[known[rows]], self.column[rows][known[rows]])
+
+    def calibration_of_validation(self) -> Calibration:
+        """Fit the calibration on the validation split."""
+        assert self.validation is not None
+        column = self.columns.of(self.validation.categories)
+        rows = np.flatnonzero(column >= 0)
+        return fit_calibration(self.learned.log_probabilities(self.validation, rows), column[rows])
+
+    def _answers(
+        self, data: ProductFeatures, rows: Numbers, column: NDArray[np.int32], probabilities: NDArray[np.float32]
+    ) -> Answers:
+        return Answers.from_probabilities(data.product_ids[rows].astype(np.str_), column, probabilities, self.columns)
 
 
-def _validation_scores(learned: Learned, columns: Columns, validation: ProductFeatures) -> _Checked | None:
-    column = columns.of(validation.categories)
-    known = np.flatnonzero(column >= 0)
-    if not len(known):
-        return None
-    return _Checked(validation.product_ids[known], column[known], learned.head.scores(validation.x[known]))
+def fit_calibration(log_probabilities: NDArray[np.float32], truth: NDArray[np.int32]) -> Calibration:
+    """Fit the calibration on log-probabilities (n, c) of products that were not learned from."""
+    return Calibration(fit_temperature(log_probabilities, truth))
 
 
-def _answers(
-    blocks: Blocks, temperature: float, product_ids: NDArray[np.object_], column: NDArray[np.int32], columns: Columns
-) -> Answers:
-    rows_of_parts, parts = [], []
-    for rows, scores in blocks:
-        rows_of_parts.append(rows)
-        probabilities = np.asarray(softmax(scores, temperature), dtype=np.float32)
-        ids = product_ids[rows].astype(np.str_)
-        parts.append(Answers.from_probabilities(ids, column[rows], probabilities, columns.categories, columns.taxonomy))
-    return Answers.concatenate(parts).take(np.argsort(np.concatenate(rows_of_parts)))
+def estimate(judge: Judge) -> Estimates:
+    """Estimate a classifier on held-out training products, and on a validation split where there is one.
+
+    The calibration is fitted with look-alikes left out; where leave-one-out and validation disagree beyond chance, it is
+    fitted on validation. Validation products of categories unknown to the head are left aside.
+    """
+    calibration, source, notes = judge.calibration_of_left_out(), "leave_look_alikes_out", []
+    known = {
+        way: rows_known_from_others(judge.groups.of(way), judge.column)
+        for way in ("leave_one_out", "leave_look_alikes_out")
+    }
+    left_out = judge.answers("leave_one_out", calibration)
+    validation = judge.validation_answers(calibration)
+    if validation is not None:
+        seen = score(left_out.take(known["leave_one_out"]), resamples=0)
+        told = score(validation, resamples=0)
+        if _disagree(seen, told):
+            source, calibration = "validation", judge.calibration_of_validation()
+            notes.append(NOT_INDEPENDENT.format(left_out=_top1(seen), validation=_top1(told)))
+            left_out = judge.answers("leave_one_out", calibration)
+            validation = judge.validation_answers(calibration)
+    judged = {"leave_one_out": left_out.take(known["leave_one_out"])}
+    look_alikes_out = judge.answers("leave_look_alikes_out", calibration)
+    judged["leave_look_alikes_out"] = look_alikes_out.take(known["leave_look_alikes_out"])
+    if validation is not None:
+        judged["validation"] = validation
+    figures = {name: score(found, resamples=0).to_dict() for name, found in judged.items()}
+    return Estimates(calibration, source, figures, left_out, judged[source], notes)
+
+
+def _sampled(group: NDArray[np.int64], known: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Draw whole groups that hold known rows until they hold _SAMPLE of them."""
+    groups = np.unique(group[known])
+    drawn = np.random.default_rng(0).permutation(groups)
+    count = np.cumsum(np.unique(group[known], return_counts=True)[1][np.searchsorted(groups, drawn)])
+    return np.flatnonzero(np.isin(group, drawn[: int(np.searchsorted(count, _SAMPLE)) + 1]))
 
 
 def _top1(scores: Scores) -> float:

@@ -13,16 +13,18 @@ from shelfwise.backbones import FeatureLayout
 from shelfwise.backbones.graphs import weights_file
 from shelfwise.backbones.products import ProductFeatures, embedded_layout, read_products
 from shelfwise.bundle import Bundle
-from shelfwise.bundle.left_out import answers_to_parquet
+from shelfwise.bundle.answers_table import answers_to_parquet
 from shelfwise.catalog import Catalog
+from shelfwise.columns import Columns
 from shelfwise.errors import CatalogError, OptionError
 from shelfwise.options import TrainOptions
 from shelfwise.progress import SILENT, Progress
-from shelfwise.train.estimates import Columns, Estimates, estimate, group_rows
+from shelfwise.train.estimates import Estimates, Judge, estimate
 from shelfwise.train.golden import golden_pictures
-from shelfwise.train.heads import Learned, learn_logistic, learn_ridge
+from shelfwise.train.learned import LearnedClassifier
+from shelfwise.train.members import learn_classifier
+from shelfwise.train.rows import group_products
 
-_HEADS = {"ridge": learn_ridge, "logistic": learn_logistic}
 VALIDATION = "val"
 
 
@@ -59,18 +61,18 @@ def train(
         advance(1)
         started = time.perf_counter()
         column = columns.of(data.categories)
-        groups = group_rows(data, column)
+        groups = group_products(data, column)
         advance(1)
-        learned = _HEADS[options.head](data.x, column, groups.look_alike)
+        learned = learn_classifier(data, column, columns, groups, options)
         advance(1)
-        estimates = estimate(learned, data, columns, groups, validation)
+        estimates = estimate(Judge(learned, data, column, columns, groups, validation))
         seconds = time.perf_counter() - started
         advance(1)
         facts = _facts(opened, options, data, learned, estimates) | {"seconds": round(seconds, 3)}
         bundle = Bundle(
-            layout=layout, taxonomy=opened.taxonomy, categories=columns.categories, head=learned.head,
-            temperature=estimates.temperature, facts=facts, weights=_weights(layout),
-            left_out_table=answers_to_parquet(estimates.left_out),
+            layout=layout, columns=columns, classifier=learned.calibrated(estimates.calibration), facts=facts,
+            weights=_weights(layout), left_out_table=answers_to_parquet(estimates.left_out),
+            held_out_table=answers_to_parquet(estimates.held_out),
         )  # fmt: skip
         bundle_id = bundle.with_golden(golden_pictures()).save(to)
         advance(1)
@@ -99,7 +101,7 @@ def _weights(layout: FeatureLayout) -> dict[str, bytes]:
 
 
 def _facts(
-    catalog: Catalog, options: TrainOptions, data: ProductFeatures, learned: Learned, estimates: Estimates
+    catalog: Catalog, options: TrainOptions, data: ProductFeatures, learned: LearnedClassifier, estimates: Estimates
 ) -> dict[str, Any]:
     counts = np.unique(data.categories, return_counts=True)[1]
     return {
@@ -115,10 +117,13 @@ def _facts(
         "smallest_category": int(counts.min()),
         "without_photo": data.without_photo,
         "without_category": data.without_category,
-        "dimension": data.x.shape[1],
-        "held_out_by": learned.method,
-        "temperature": estimates.temperature,
-        "temperature_from": estimates.temperature_from,
+        "dimension": data.photos.shape[1],
+        "members": [
+            {"name": m.member.name, "weight": weight, "held_out_by": m.method} | m.facts
+            for m, weight in zip(learned.members, learned.weights, strict=True)
+        ],
+        "calibration": estimates.calibration.stored(),
+        "calibrated_on": estimates.calibrated_on,
         "estimates": estimates.figures,
         "notes": estimates.notes,
     } | learned.facts

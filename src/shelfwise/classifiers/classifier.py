@@ -1,0 +1,75 @@
+"""A classifier: members with weights, calibrated together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shelfwise.classifiers.calibration import Calibration
+from shelfwise.classifiers.member import Member
+from shelfwise.classifiers.stored import Stored, Tensors, positive, prefixed
+from shelfwise.errors import BundleError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from shelfwise.columns import Columns
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Photos' feature vectors of products in, calibrated probabilities of c categories out.
+
+    weights: one per member, positive, their sum is 1.
+    """
+
+    members: tuple[Member, ...]
+    weights: tuple[float, ...]
+    calibration: Calibration
+
+    def probabilities(
+        self, x: NDArray[np.float32], product: NDArray[np.integer[Any]] | None = None
+    ) -> NDArray[np.float32]:
+        """Return calibrated probabilities (p, c) of photos' vectors x (n, d).
+
+        product: (n,) ascending from 0 without gaps, which product each photo shows; absent: each its own.
+        """
+        product = np.arange(len(x)) if product is None else np.asarray(product)
+        products = int(product[-1]) + 1 if len(product) else 0
+        return self.calibration.apply(
+            combined([m.log_probabilities(x, product, products) for m in self.members], self.weights)
+        )
+
+    def stored(self) -> Stored:
+        """Return it as it lies in a file."""
+        members = [member.stored() for member in self.members]
+        tensors = [prefixed(str(place), named) for place, (_, named) in enumerate(members)]
+        return {
+            "members": [values for values, _ in members],
+            "weights": list(self.weights),
+            "calibration": self.calibration.stored(),
+        }, {name: tensor for part in tensors for name, tensor in part.items()}
+
+    @classmethod
+    def restored(cls, values: dict[str, Any], tensors: Tensors, d: int, columns: Columns) -> Classifier:
+        """Read what `stored` gave, for feature vectors of length d; raises BundleError for anything else."""
+        members = tuple(
+            Member.restored(of_one, tensors.under(str(place)), d, columns)
+            for place, of_one in enumerate(values["members"])
+        )
+        tensors.refuse_rest()
+        weights = tuple(positive(weight, "weight of a member") for weight in values["weights"])
+        if len(weights) != len(members) or not members or not abs(sum(weights) - 1) < 1e-6:
+            raise BundleError("bundle.json", f"{len(members)} members with the weights {weights}")
+        return cls(members, weights, Calibration.restored(values["calibration"]))
+
+
+def combined(members: Sequence[NDArray[np.float32]], weights: Sequence[float]) -> NDArray[np.float32]:
+    """Put the log-probabilities (p, c) of members together: their weighted mean, not yet summing to 1."""
+    if len(members) == 1:
+        return members[0]
+    return np.asarray(sum(np.float32(w) * member for w, member in zip(weights, members, strict=True)))

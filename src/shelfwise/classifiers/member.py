@@ -1,0 +1,74 @@
+"""One member of a classifier: the backbones it looks at, how it pools photos, its heads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from shelfwise.classifiers.flat import Flat
+from shelfwise.classifiers.pools import MEAN, Pool
+from shelfwise.classifiers.stored import Stored, Tensors
+from shelfwise.errors import BundleError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from shelfwise.columns import Columns
+
+HIERARCHIES = {"flat": Flat}
+
+
+class Model(Protocol):
+    """Heads put together: vectors in, log-probabilities of all categories out."""
+
+    def log_probabilities(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return log-probabilities (n, c) of vectors (n, d)."""
+        ...
+
+    def stored(self) -> Stored:
+        """Return it as it lies in a file."""
+        ...
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model with what it looks at.
+
+    name: for people; parts: (start, stop) slices of the feature vector, all of it where there are none.
+    """
+
+    name: str
+    model: Model
+    pool: Pool = MEAN
+    parts: tuple[tuple[int, int], ...] = ()
+
+    def seen(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the part of feature vectors (n, d) that it looks at."""
+        return np.concatenate([x[:, start:stop] for start, stop in self.parts], axis=1) if self.parts else x
+
+    def log_probabilities(
+        self, x: NDArray[np.float32], product: NDArray[np.integer[Any]], products: int
+    ) -> NDArray[np.float32]:
+        """Return log-probabilities (products, c) of photos' vectors x (n, d), whose products (n,) ascend from 0."""
+        return self.model.log_probabilities(self.pool.vectors(self.seen(x), product, products))
+
+    def stored(self) -> Stored:
+        """Return it as it lies in a file."""
+        description, tensors = self.model.stored()
+        return {"name": self.name, "parts": self.parts, "pool": self.pool.stored(), "model": description}, tensors
+
+    @classmethod
+    def restored(cls, values: dict[str, Any], tensors: Tensors, d: int, columns: Columns) -> Member:
+        """Read what `stored` gave, for feature vectors of length d."""
+        parts = tuple((int(start), int(stop)) for start, stop in values["parts"])
+        if any(not 0 <= start < stop <= d for start, stop in parts):
+            raise BundleError("bundle.json", f"a member looks at {parts} of {d} features")
+        pool = Pool.restored(values["pool"])
+        width = pool.width(sum(stop - start for start, stop in parts) if parts else d)
+        hierarchy = values["model"]["hierarchy"]
+        if hierarchy not in HIERARCHIES:
+            raise BundleError("bundle.json", f"the hierarchy {hierarchy!r} is unknown")
+        model = HIERARCHIES[hierarchy].restored(values["model"], tensors, width, columns)
+        return cls(str(values["name"]), model, pool, parts)

@@ -1,0 +1,68 @@
+"""What the columns of a classifier mean: categories in a fixed order, and their tree as numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from shelfwise.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Category ids in the order of c columns, in a tree.
+
+    A level holds the ancestors of the columns at that depth, 0 is the top; a category above a level stands for itself there.
+    """
+
+    categories: tuple[str, ...]
+    taxonomy: Taxonomy
+
+    def __len__(self) -> int:
+        return len(self.categories)
+
+    def of(self, categories: NDArray[np.object_]) -> NDArray[np.int32]:
+        """Return the column of each category id, -1 for one that has none."""
+        column_of = {category: column for column, category in enumerate(self.categories)}
+        return np.array([column_of.get(category, -1) for category in categories], dtype=np.int32)
+
+    @cached_property
+    def level_nodes(self) -> tuple[tuple[str, ...], ...]:
+        """The ids of the nodes of each level, in the order of their places."""
+        return tuple(nodes for nodes, _ in self._levels)
+
+    @cached_property
+    def level_of(self) -> NDArray[np.int32]:
+        """The place (levels, c) of each column's ancestor among the nodes of each level."""
+        return np.array([place for _, place in self._levels], dtype=np.int32).reshape(len(self._levels), len(self))
+
+    @cached_property
+    def parent_of(self) -> tuple[NDArray[np.int32], ...]:
+        """For the nodes of each level but the top: the place of the parent at the level above, (nodes,)."""
+        parents = []
+        for above, below, nodes in zip(self.level_of, self.level_of[1:], self.level_nodes[1:], strict=False):
+            parent = np.empty(len(nodes), dtype=np.int32)
+            parent[below] = above
+            parents.append(parent)
+        return tuple(parents)
+
+    def summed(self, probabilities: NDArray[np.floating], level: int) -> NDArray[np.float32]:
+        """Sum probabilities (n, c) over the columns below each node of a level: (n, nodes)."""
+        return summed(probabilities, self.level_of[level], len(self.level_nodes[level]))
+
+    @cached_property
+    def _levels(self) -> list[tuple[tuple[str, ...], NDArray[np.int32]]]:
+        return [self.taxonomy.level(self.categories, level) for level in range(self.taxonomy.depth)]
+
+
+def summed(values: NDArray[np.floating], group_of: NDArray[np.integer], groups: int) -> NDArray[np.float32]:
+    """Sum columns that share a group, (n, c) to (n, groups), in float64; group_of: (c,), every group has a column."""
+    order = np.argsort(group_of, kind="stable")
+    starts = np.searchsorted(group_of[order], np.arange(groups))
+    return np.asarray(np.add.reduceat(values[:, order], starts, axis=1, dtype=np.float64), dtype=np.float32)
