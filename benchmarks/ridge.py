@@ -20,6 +20,7 @@ FULL, SMALL = "ridge, full size", "ridge, beside"
 LOGISTIC = "LogisticRegression, beside"
 LIMIT_S, LIMIT_MIB = 60, 2048
 # Spread around the centers, whose own spread is 1: about as hard as real photos are.
+BLOCK_ROWS = 2048
 NOISE = 6
 # What suits these rows best of 3, 30 and 300, which the logistic head of `train` tries (2,000 rows, 100 categories).
 INVERSE_PENALTY = 3
@@ -52,14 +53,19 @@ def sizes(quick: bool) -> tuple[Size, Size]:
 
 def ridge(size: Size) -> harness.Turn:
     from shelfwise.train.heads import learn_ridge
+    from shelfwise.train.rows import Grouping, TrainingRows
 
     x, column = size.draw(size.rows, 1)
     fresh, truth = size.draw(min(size.rows, 5000), 2)
     alone = np.arange(size.rows)
+    training = TrainingRows(x, column, size.categories, Grouping(alone, alone))
 
     def turn() -> dict[str, Any]:
-        learned = learn_ridge(x, column, alone)
-        right = sum(int((scores.argmax(axis=1) == column[rows]).sum()) for rows, scores in learned.held_out(alone))
+        learned = learn_ridge(training)
+        right = 0
+        for start in range(0, size.rows, BLOCK_ROWS):
+            rows = alone[start : start + BLOCK_ROWS]
+            right += int((learned.held_out("leave_one_out", rows).argmax(axis=1) == column[rows]).sum())
         answers = learned.head.scores(fresh).argmax(axis=1)
         return {
             "size": str(size),

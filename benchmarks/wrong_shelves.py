@@ -135,10 +135,12 @@ def ridge(data: Shop, category: np.ndarray) -> np.ndarray:
 
     from shelfwise.statistics.head import softmax
     from shelfwise.train.heads import learn_ridge
+    from shelfwise.train.rows import Grouping, TrainingRows
 
     answers = np.empty((len(category), len(data.inventory.categories)))
     for learn, held in StratifiedKFold(FOLDS).split(data.x, category):
-        learned = learn_ridge(data.x[learn], category[learn], np.arange(len(learn)))
+        alone = Grouping(np.arange(len(learn)), np.arange(len(learn)))
+        learned = learn_ridge(TrainingRows(data.x[learn], category[learn], answers.shape[1], alone))
         answers[held] = softmax(learned.head.scores(data.x[held]), learned.temperature)
     return answers
 

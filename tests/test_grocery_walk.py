@@ -68,7 +68,7 @@ def test_every_figure_has_its_interval_and_the_leave_one_out_estimate(walk: dict
 
 def test_the_report_says_that_leave_one_out_is_not_to_be_believed_here(walk: dict) -> None:
     assert walk["metrics"]["top1"]["leave_one_out"] > 0.95
-    assert walk["train"]["temperature_from"] == "validation"
+    assert walk["train"]["calibrated_on"] == "validation"
     assert any("not independent" in note for note in walk["train"]["notes"])
     assert "not independent" in walk["page"]
 
