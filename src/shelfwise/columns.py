@@ -52,6 +52,12 @@ class Columns:
             parents.append(parent)
         return tuple(parents)
 
+    @cached_property
+    def node_depth(self) -> tuple[NDArray[np.int32], ...]:
+        """For the nodes of each level: how many nodes the way from the top to it has, itself included, (nodes,)."""
+        path = self.taxonomy.path
+        return tuple(np.array([len(path(node)) for node in nodes], dtype=np.int32) for nodes in self.level_nodes)
+
     def summed(self, probabilities: NDArray[np.floating], level: int) -> NDArray[np.float32]:
         """Sum probabilities (n, c) over the columns below each node of a level: (n, nodes)."""
         return summed(probabilities, self.level_of[level], len(self.level_nodes[level]))

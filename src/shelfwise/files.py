@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import glob
@@ -114,6 +115,32 @@ def new_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
         raise
     sync(path.parent)
+
+
+@contextmanager
+def replace_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to fill that takes the place of `path` in one step once the block ends without an error.
+
+    Where the system cannot exchange two folders in one step, the old one is renamed away first.
+    """
+    old = _beside(path)
+    with new_folder(old) as part:
+        yield part
+    try:
+        if not _exchanged(old, path):
+            new, old = old, _beside(path)
+            path.rename(old)
+            new.rename(path)
+        sync(path.parent)
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Let two folders change their names in one step; tell whether the system can. Source: renameat2(2), flag 2."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    here = -100  # AT_FDCWD
+    return rename is not None and rename(here, os.fsencode(one), here, os.fsencode(other), 2) == 0
 
 
 def remove_leftovers(path: Path) -> None:

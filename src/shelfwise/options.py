@@ -9,6 +9,8 @@ from typing import Literal
 
 from shelfwise.errors import OptionError
 
+HEADS = ("ridge", "logistic", "mlp")
+
 
 def _check_share(flag: str, share: float | None) -> None:
     if share is not None and not 0 < share < 1:
@@ -79,7 +81,8 @@ class TrainOptions:
         by + answer together, with weights chosen on held-out products.
     hierarchy:
         How heads are put together along the tree: flat, one for all categories; levels, one a level; hard or soft, a specialist
-        for each top branch, asked alone or all weighed; bands and confusion, specialists for groups of branches.
+        for each top branch, asked alone or all weighed; bands and confusion, specialists for groups of branches; compare prints
+        a table of all on held-out products, and takes the best that costs no more than flat.
     pool:
         How a product's photos become one answer: mean, max or concat of their vectors, scores (the mean of the photos'
         answers), gate (their weighted mean, with learned weights); auto takes what leaves least unexplained on held-out products.
@@ -93,8 +96,10 @@ class TrainOptions:
         Share of the last hidden layer of mlp that is left out at random while learning.
     optimizer:
         What mlp and logistic are learned with in torch.
+    learning_rate:
+        How fast they learn; default: 0.001 with adamw, 1 with adadelta.
     epochs:
-        At most so many times through the products, for heads learned by gradient.
+        At most so many times through the products, for heads learned by gradient; less where held-out products are served better.
     learn_from:
         Splits to learn from, joined by +.
     backbone:
@@ -102,16 +107,43 @@ class TrainOptions:
     """
 
     head: str = "ridge"
-    hierarchy: Literal["flat", "levels", "hard", "soft", "bands", "confusion"] = "flat"
+    hierarchy: Literal["flat", "levels", "hard", "soft", "bands", "confusion", "compare"] = "flat"
     pool: Literal["auto", "mean", "max", "concat", "scores", "gate"] = "auto"
     apart: bool = False
     bags: int = 1
     layers: str = "4096,4096"
     dropout: float = 0.5
     optimizer: Literal["adamw", "adadelta"] = "adamw"
+    learning_rate: float | None = None
     epochs: int = 50
     learn_from: str = "train"
     backbone: str | None = None
+
+    def __post_init__(self) -> None:
+        heads = self.heads
+        if len(set(heads)) < len(heads) or not set(heads) <= set(HEADS):
+            raise OptionError(f"--head {self.head}: one of {', '.join(HEADS)}, or several of them joined by +")
+        if not all(self.widths):
+            raise OptionError(f"--layers {self.layers}: widths of at least 1, joined by commas")
+        if self.bags < 1 or self.epochs < 1:
+            flag = "bags" if self.bags < 1 else "epochs"
+            raise OptionError(f"--{flag} {getattr(self, flag)}: at least 1")
+        if not 0 <= self.dropout < 1:
+            raise OptionError(f"--dropout {self.dropout}: a share from 0 to below 1")
+        if self.learning_rate is not None and not 0 < self.learning_rate < float("inf"):
+            raise OptionError(f"--learning-rate {self.learning_rate}: a positive number, e.g. 0.001")
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads that answer together."""
+        return tuple(self.head.split("+"))
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The widths of the hidden layers; raises OptionError for what is no number."""
+        if not re.fullmatch(r"[0-9]{1,6}(,[0-9]{1,6})*", self.layers):
+            raise OptionError(f"--layers {self.layers}: widths joined by commas, e.g. 1024 or 4096,4096")
+        return tuple(int(width) for width in self.layers.split(","))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +159,8 @@ class EvaluateOptions:
     max_error:
         Stop each answer at the deepest shelf that is sure enough for at most this share of wrong answers, e.g. 0.05, and report
         how many were given, on which level, and how many of them were wrong.
+    against:
+        Another bundle to compare with on the same products; may be given several times.
     seed:
         Seed of the bootstrap behind the intervals.
     """
@@ -134,6 +168,7 @@ class EvaluateOptions:
     split: str = "test"
     allow_missing_classes: bool = False
     max_error: float | None = None
+    against: tuple[Path, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -171,6 +206,31 @@ class PredictOptions:
             raise OptionError(f"--top {self.top}: at least 1")
         if self.threads < 0:
             raise OptionError(f"--threads {self.threads}: give the number of cores, or 0 for all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateOptions:
+    """Options of update.
+
+    Parameters
+    ----------
+    add:
+        Id of a product to learn, from the catalog's vectors; give it again for more, or @FILE with an id a line.
+    add_split:
+        Learn all products of this split that were not learned before.
+    remove:
+        Id of a product to take out as if it had never been learned; give it again for more, or @FILE.
+    moved:
+        Follow the products that stand on another shelf of the catalog by now.
+    dry_run:
+        Check and count, and write nothing.
+    """
+
+    add: tuple[str, ...] = ()
+    add_split: str | None = None
+    remove: tuple[str, ...] = ()
+    moved: bool = False
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from shelfwise.columns import Columns
+from shelfwise.evaluate.metrics import curves_of
 from shelfwise.evaluate.report.assemble import report_data
 from shelfwise.evaluate.report.data import FactGroup, ReportData
 from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import score
+from shelfwise.metrics.intervals import Estimate, Proportion, wilson_interval
+from shelfwise.metrics.paired import compare
 from shelfwise.page.thumbnails import thumbnail
 from shelfwise.taxonomy import Node, Taxonomy
 
@@ -37,7 +40,7 @@ def grocery_like_tree(fine: int = 81) -> Taxonomy:
     return Taxonomy(nodes, ("top", "coarse", "fine"))
 
 
-def lifelike_answers(taxonomy: Taxonomy, p: int, seed: int = 0, strength: float = 3.4) -> Answers:
+def lifelike_answers(taxonomy: Taxonomy, p: int, seed: int = 0, strength: float = 3.4, noise: float = 1.3) -> Answers:
     """Draw uneven supports, mistakes that mostly stay within the branch, and a bundle that is a little too sure."""
     rng = np.random.default_rng(seed)
     leaves = taxonomy.leaves
@@ -47,7 +50,7 @@ def lifelike_answers(taxonomy: Taxonomy, p: int, seed: int = 0, strength: float 
     for level, spread in enumerate((0.8, 0.8, 0.6)):
         nodes, column_of = taxonomy.level(leaves, min(level, taxonomy.depth - 1))
         prototypes += spread * rng.normal(size=(len(nodes), 24))[column_of]
-    seen = prototypes[truth] + rng.normal(size=(p, 24)) * 1.3
+    seen = prototypes[truth] + rng.normal(size=(p, 24)) * noise
     score = -strength * ((seen[:, None, :] - prototypes[None]) ** 2).mean(axis=2) * 3
     probabilities = np.exp(score - score.max(axis=1, keepdims=True))
     probabilities /= probabilities.sum(axis=1, keepdims=True)
@@ -84,10 +87,111 @@ def grocery_like_report(p: int = 2485) -> ReportData:
         command="shelfwise evaluate grocery.bundle grocery.catalog --split test --out report.html",
         photo=drawn_photo,
         leave_one_out=replace(expected, figures=lifted, levels=levels),
+        metrics=drawn_metrics(answers),
+        learned=drawn_learned(),
         facts=drawn_facts(
             ("Lambda", "0.012"), ("Temperature", "1.31, fitted on validation"), ("Learning took", "0.7 s")
         ),
     )
+
+
+def drawn_metrics(answers: Answers, threshold: float = 0.9) -> dict[str, Any]:
+    """Compute what metrics.json holds beside the scores: stops at a threshold, photos, another bundle."""
+    top1 = score(answers, resamples=100).figures["top1"].to_dict()
+    other = lifelike_answers(answers.columns.taxonomy, len(answers), noise=1.45)
+    scores = score(other, resamples=0)
+    against = {
+        "name": "lite0-only.bundle",
+        "hierarchical_f1": scores.figures["hierarchical_f1"].value,
+        "levels": {level: figures["top1"].value for level, figures in scores.levels.items()},
+        "lead": compare(answers, other, resamples=100).to_dict(),
+    }
+    counts = {"1": 0.6, "2": 0.3, "3": 0.08, "4": 0.02}
+    return {
+        "products": len(answers),
+        "top1": top1,
+        "risk_coverage": curves_of(answers, resamples=100),
+        "abstention": drawn_abstention(answers, threshold),
+        "photos": {"top1": {"value": top1["value"] - 0.04}},
+        "by_photo_count": {
+            count: {
+                "products": int(share * len(answers)),
+                "top1": share_of(top1["value"] + 0.03 * int(count), int(share * len(answers)) + 1),
+                "alone": {"value": top1["value"] - 0.02},
+            }
+            for count, share in counts.items()
+        },
+        "against": [against],
+    }
+
+
+def drawn_learned() -> dict[str, Any]:
+    """Return facts of a bundle with two members, one that was left away, and specialists."""
+    ridge = {"weight": 0.72, "top1": 0.831, "log_loss": 0.574, "log_loss_of_others": 0.668}
+    mlp = {"weight": 0.28, "top1": 0.809, "log_loss": 0.668, "log_loss_of_others": 0.574}
+    ways = {
+        name: {
+            "top1": top1,
+            "levels": {"top": 0.985, "coarse": 0.9, "fine": top1},
+            "log_loss": 1.5 - top1,
+            "numbers": numbers,
+            "seconds": 2.5,
+        }
+        for name, top1, numbers in (("flat", 0.83, 294_000), ("levels", 0.836, 294_000), ("hard", 0.82, 590_000))
+    }
+    groups = [
+        {"categories": 30, "products": 900, "branches": ["Fruit"], "band": "own", "specialist": {"temperature": 1.0}},
+        {
+            "categories": 51,
+            "products": 1740,
+            "branches": ["Packages", "Vegetables"],
+            "band": "none",
+            "specialist": None,
+            "why_none": "too often taken for other branches",
+        },
+    ]
+    confused = {"categories": ["Apple-0", "Pear-12"], "products": 70, "specialist": {"temperature": 1.0}}
+    return {
+        "members": [
+            {"name": "ridge", "contribution": ridge, "hierarchy": "levels", "compared": ways},
+            {"name": "mlp", "contribution": mlp, "hierarchy": "bands", "groups": [*groups, confused]},
+        ],
+        "ensemble": {
+            "products": 2617,
+            "log_loss": 0.541,
+            "left_away": [
+                {"name": "logistic", "weight": 0.0, "top1": 0.8, "log_loss": 0.7, "log_loss_of_others": 0.541}
+            ],
+        },
+    }
+
+
+def drawn_abstention(answers: Answers, threshold: float, max_error: float = 0.05) -> dict[str, Any]:
+    """Stop each way where its probability falls below a threshold, and count."""
+    p = len(answers)
+    depth = (answers.way_probability >= threshold).sum(axis=1)
+    right = np.equal(answers.way, answers.level_truth)
+    levels = {}
+    for level, name in enumerate(answers.level_names):
+        here = depth == level + 1
+        wrong = share_of(float((~right[here, level]).mean()), int(here.sum())) if here.any() else None
+        levels[name] = {"coverage": share_of(float(here.mean()), p), "error": wrong}
+    given = depth > 0
+    wrong_given = ~right[given, depth[given] - 1]
+    return {
+        "max_error": max_error,
+        "threshold": threshold,
+        "error": share_of(float(wrong_given.mean()) if given.any() else 0.0, max(1, int(given.sum()))),
+        "coverage": share_of(float(given.mean()), p),
+        "unsure": share_of(float((~given).mean()), p),
+        "levels": levels,
+    }
+
+
+def share_of(value: float, n: int) -> dict[str, float]:
+    """Return a share with Wilson's interval."""
+    value = min(1.0, value)
+    return Estimate(value, *wilson_interval(Proportion(value, n))).to_dict()
 
 
 def drawn_facts(*learning: Sequence[str]) -> tuple[FactGroup, ...]:

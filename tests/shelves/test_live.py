@@ -43,7 +43,8 @@ def test_after_any_corrections_products_are_judged_as_if_learned_anew(steps, d: 
     shop = draw_shelves(P, d=d, seed=seed, moved=4, shared=5)
     shop.category[10:13] = -1  # some have no shelf yet
     shelves = live(shop)
-    alpha = shelves._head._spectrum.alpha(shelves.judged.penalty)
+    filed_at_first = shop.rows.x[shop.category >= 0].astype(float)
+    alpha = shelves.judged.penalty * filed_at_first.var(axis=0).sum() * len(filed_at_first) / d
     category, aside = shop.category.copy(), np.zeros(P, bool)
     for step, product, shelf in steps:
         if step == "move":

@@ -43,7 +43,7 @@ def test_after_any_corrections_the_answers_are_those_of_learning_anew(steps, sha
     rows = draw_rows(*shape, 3, seed=seed)
     group = np.arange(30) // 3
     for spectrum in spectra(rows).values():
-        head = CorrectedHead(spectrum, rows.statistics(), PENALTY)
+        head = CorrectedHead.of_spectrum(spectrum, rows.statistics(), PENALTY)
         column, learned = corrected(rows, head, steps)
         scores = head.left_out(head.whiten(rows.x), column, group, learned)
         np.testing.assert_array_equal(head.counts, np.bincount(column[learned], minlength=len(head.counts)))
@@ -55,7 +55,7 @@ def test_after_any_corrections_the_answers_are_those_of_learning_anew(steps, sha
 
 def test_a_correction_that_is_taken_back_leaves_no_trace() -> None:
     rows = draw_rows(30, 6, 3)
-    head = CorrectedHead(spectra(rows)["rows"], rows.statistics(), PENALTY)
+    head = CorrectedHead.of_spectrum(spectra(rows)["rows"], rows.statistics(), PENALTY)
     q = head.whiten(rows.x)
     alone, all_learned = np.arange(30), np.ones(30, bool)
     before = head.left_out(q, rows.column, alone, all_learned)
@@ -71,7 +71,7 @@ def test_a_correction_that_is_taken_back_leaves_no_trace() -> None:
 @pytest.mark.parametrize("new", [3, 7])
 def test_a_row_can_open_a_new_category(new: int) -> None:
     rows = draw_rows(30, 6, 3)
-    head = CorrectedHead(spectra(rows)["rows"], rows.statistics(), PENALTY)
+    head = CorrectedHead.of_spectrum(spectra(rows)["rows"], rows.statistics(), PENALTY)
     head.move(head.whiten(rows.x[:1])[0], int(rows.column[0]), new)
     assert len(head.counts) == new + 1
     assert head.counts[new] == 1
@@ -82,7 +82,7 @@ def test_a_row_never_seen_before_can_be_added_to_a_completed_spectrum(d: int) ->
     rows = draw_rows(30, d, 3)
     first = Rows(rows.x[:20], rows.column[:20], rows.weight[:20], 3)
     for spectrum in spectra(first).values():
-        head = CorrectedHead(spectrum.completed(), first.statistics(), PENALTY)
+        head = CorrectedHead.of_spectrum(spectrum.completed(), first.statistics(), PENALTY)
         q = head.whiten(rows.x)
         for row in range(20, 30):
             head.add(q[row], int(rows.column[row]))

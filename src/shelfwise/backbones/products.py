@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -62,6 +62,14 @@ class ProductFeatures:
         place = np.repeat(np.arange(len(rows)), count)
         return past[rows][place] + np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count), place
 
+    def take(self, rows: NDArray[np.integer[Any]]) -> ProductFeatures:
+        """Return some of the products, in that order."""
+        photos, place = self.photos_of(rows)
+        return replace(
+            self, product_ids=self.product_ids[rows], categories=self.categories[rows], photos=self.photos[photos],
+            product=place, picture=self.picture[photos], first_image=self.first_image[rows],
+        )  # fmt: skip
+
     def blocks(self, products: int) -> Iterator[NDArray[np.int64]]:
         """Yield the rows of products in blocks of so many, in order."""
         for start in range(0, len(self), products):
@@ -96,18 +104,33 @@ def read_products(catalog: Catalog, layout: FeatureLayout, splits: Sequence[str]
     Raises CatalogError for a split that the catalog does not have, for photos that were not embedded, and for vectors that
     are not what was written.
     """
-    for spec in layout.specs:
-        catalog.refuse_rotten_embeddings(spec.key)
     products = catalog.products(["product_id", "category", "split"])
     in_splits = products.filter(pc.is_in(products.column("split"), pa.array(_known(products, splits))))
     filed = in_splits.filter(pc.is_valid(in_splits.column("category")))
+    return _features_of(catalog, layout, filed, len(in_splits) - len(filed))
+
+
+def read_named_products(catalog: Catalog, layout: FeatureLayout, product_ids: Sequence[str]) -> ProductFeatures:
+    """Read the features of products by id, in catalog order, whatever their split; one without a category has None.
+
+    Those that the catalog does not have, or that have no usable photo, are not among them. Raises CatalogError as
+    `read_products` does.
+    """
+    products = catalog.products(["product_id", "category"])
+    named = products.filter(pc.is_in(products.column("product_id"), pa.array(product_ids, pa.string())))
+    return _features_of(catalog, layout, named, 0)
+
+
+def _features_of(catalog: Catalog, layout: FeatureLayout, filed: pa.Table, without_category: int) -> ProductFeatures:
+    for spec in layout.specs:
+        catalog.refuse_rotten_embeddings(spec.key)
     images = _images_of(catalog, filed)
     used, first, product_of = np.unique(images.column("product").to_numpy(), return_index=True, return_inverse=True)
     picture = images.column("sha256").combine_chunks().dictionary_encode().indices.to_numpy()
     return ProductFeatures(
         filed.column("product_id").to_numpy()[used], filed.column("category").to_numpy()[used],
         _photo_features(catalog, layout, images.column("sha256")), product_of, picture.astype(np.int64),
-        images.column("row").to_numpy()[first], len(in_splits) - len(filed), len(filed) - len(used),
+        images.column("row").to_numpy()[first], without_category, len(filed) - len(used),
     )  # fmt: skip
 
 

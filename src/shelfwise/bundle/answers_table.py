@@ -47,9 +47,7 @@ def answers_from_parquet(name: str, data: bytes, columns: Columns) -> Answers:
             values[field] = np.asarray(rows.flatten()).reshape(len(table), -1)
         return Answers(
             product_ids=np.array(table.column("product_id").to_pylist(), dtype=np.str_),
-            categories=columns.categories,
-            level_nodes=columns.level_nodes,
-            level_names=columns.taxonomy.level_names,
+            columns=columns,
             **values,
         )
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, AttributeError) as error:

@@ -7,25 +7,34 @@ import io
 import json
 import struct
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from shelfwise.errors import BundleError, OptionError
-from shelfwise.files import new_folder, write_bytes
+from shelfwise.files import new_folder, replace_folder, write_bytes
 
 MANIFEST = "MANIFEST.json"
 REQUIRED = frozenset(
     {"bundle.json", "classifier.safetensors", "golden.safetensors", "left_out.parquet", "held_out.parquet"}
 )
+KEPT = frozenset({"statistics.safetensors", "learned.parquet"})
+"""Files that a bundle may hold for changes to come. Answering needs none of them: they are read when they are asked for."""
+Content = Callable[[], bytes]
 _SIZE_LIMIT, _MEMBER_LIMIT = 2 * 2**30, 256
 
 
-def write_members(path: Path, members: dict[str, bytes]) -> str:
+def write_members(path: Path, members: dict[str, bytes], replaces: str = "") -> str:
     """Write a folder, or one file for a name ending in .zip, in one step; return the bundle's id.
 
-    Raises OptionError when `path` exists.
+    replaces: the id of the bundle that lies there, whose place it takes. Raises OptionError when `path` exists, or is not
+    that bundle any more.
     """
-    if path.exists():
+    if replaces:
+        if id_of(path) != replaces:
+            raise OptionError(f"{path} was changed meanwhile by another command: type this one again")
+    elif path.exists():
         raise OptionError(f"{path} exists already: choose another name with --to, or remove it first")
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(members.items())}
     manifest = json.dumps(digests, indent=1).encode()
@@ -33,25 +42,57 @@ def write_members(path: Path, members: dict[str, bytes]) -> str:
     if path.suffix == ".zip":
         write_bytes(path, _zipped(everything))
         return bundle_id(manifest)
-    with new_folder(path) as part:
+    with replace_folder(path) if replaces else new_folder(path) as part:
         for name, data in everything.items():
             write_bytes(part / name, data)
     return bundle_id(manifest)
 
 
-def read_members(path: Path) -> tuple[dict[str, bytes], str]:
-    """Read all files of a bundle and its id; raises BundleError for any that is strange, missing or changed."""
-    members = _read_folder(path) if path.is_dir() else _read_zip(path)
+def read_members(path: Path) -> tuple[dict[str, bytes], dict[str, Content], str]:
+    """Read the files of a bundle and its id; raises BundleError for any that is strange, missing or changed.
+
+    Those of KEPT are not read, but given as functions that do, and compare their digests then.
+    """
+    members, kept = _read_folder(path) if path.is_dir() else _read_zip(path)
     manifest = members.pop(MANIFEST)
     digests = read_json(MANIFEST, manifest)
-    for name in sorted(set(digests) ^ set(members)):
+    present = set(members) | kept
+    for name in sorted(set(digests) ^ present):
         raise BundleError(
-            name, f"is not in the manifest, {MANIFEST}" if name in members else f"is missing, and {MANIFEST} lists it"
+            name, f"is not in the manifest, {MANIFEST}" if name in present else f"is missing, and {MANIFEST} lists it"
         )
     for name, data in members.items():
-        if hashlib.sha256(data).hexdigest() != digests[name]:
-            raise BundleError(name, f"sha256 differs from the manifest, {MANIFEST}")
-    return members, bundle_id(manifest)
+        _refuse_changed(name, data, digests[name])
+    return members, {name: partial(_read_kept, path, name, digests[name]) for name in kept}, bundle_id(manifest)
+
+
+def id_of(path: Path) -> str:
+    """Return the id of the bundle that lies at a path, without a check of its files."""
+    try:
+        if path.is_dir():
+            return bundle_id((path / MANIFEST).read_bytes())
+        with zipfile.ZipFile(path) as archive:
+            return bundle_id(archive.read(MANIFEST))
+    except (OSError, KeyError, zipfile.BadZipFile, ValueError):
+        return ""
+
+
+def _refuse_changed(name: str, data: bytes, digest: str) -> None:
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise BundleError(name, f"sha256 differs from the manifest, {MANIFEST}")
+
+
+def _read_kept(path: Path, name: str, digest: str) -> bytes:
+    try:
+        if path.is_dir():
+            data = (path / name).read_bytes()
+        else:
+            with zipfile.ZipFile(path) as archive:
+                data = archive.read(name)
+    except (OSError, KeyError, ValueError, EOFError, struct.error, zipfile.BadZipFile) as error:
+        raise BundleError(name, f"cannot be read ({error})") from error
+    _refuse_changed(name, data, digest)
+    return data
 
 
 def read_json(name: str, data: bytes) -> dict[str, Any]:
@@ -70,17 +111,17 @@ def bundle_id(manifest: bytes) -> str:
     return hashlib.sha256(manifest).hexdigest()[:16]
 
 
-def _read_folder(path: Path) -> dict[str, bytes]:
+def _read_folder(path: Path) -> tuple[dict[str, bytes], set[str]]:
     files = [file for file in path.rglob("*") if file.is_symlink() or not file.is_dir()]
     sizes = {file.relative_to(path).as_posix(): file.lstat().st_size for file in files}
     _check_listing(list(sizes), sum(sizes.values()))
     for file in files:
         if file.is_symlink() or not file.is_file():
             raise BundleError(file.name, "is a link or a device")
-    return {name: (path / name).read_bytes() for name in sizes}
+    return {name: (path / name).read_bytes() for name in sizes.keys() - KEPT}, set(KEPT & sizes.keys())
 
 
-def _read_zip(path: Path) -> dict[str, bytes]:
+def _read_zip(path: Path) -> tuple[dict[str, bytes], set[str]]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -88,7 +129,8 @@ def _read_zip(path: Path) -> dict[str, bytes]:
             for entry in entries:  # stored as they are, so that no small file can become a big one
                 if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
                     raise BundleError(entry.filename, "is compressed, which the files of a bundle are not")
-            return {entry.filename: archive.read(entry) for entry in entries}
+            names = {entry.filename for entry in entries}
+            return {name: archive.read(name) for name in names - KEPT}, set(KEPT & names)
     except FileNotFoundError:
         raise BundleError(
             str(path), "does not exist: make one with  shelfwise train CATALOG --to NAME.bundle"
@@ -106,12 +148,13 @@ def _check_listing(names: list[str], size_bytes: int) -> None:
             return leaf.isdigit()
         if folder == "backbones":
             return leaf.endswith(".onnx") and ".." not in leaf
-        return name in REQUIRED | {MANIFEST}
+        return name in REQUIRED | KEPT | {MANIFEST}
 
     strange = [name for name in names if not allowed(name)]
     if strange:
         raise BundleError(strange[0], "is no part of a bundle")
     missing = sorted((REQUIRED | {MANIFEST}) - set(names))
+    missing += sorted(KEPT - set(names)) if KEPT & set(names) else []
     if missing:
         raise BundleError(missing[0], "is missing")
     if len(set(names)) < len(names):

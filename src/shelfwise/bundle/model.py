@@ -19,14 +19,17 @@ from shelfwise import __version__
 from shelfwise.backbones.extractor import Extractor
 from shelfwise.backbones.features import FeatureLayout
 from shelfwise.bundle.answers_table import answers_from_parquet
-from shelfwise.bundle.members import read_json, read_members, write_members
+from shelfwise.bundle.members import Content, read_json, read_members, write_members
+from shelfwise.bundle.single_head import single_head
 from shelfwise.classifiers.classifier import Classifier
 from shelfwise.classifiers.stored import FILE, Tensors
 from shelfwise.columns import Columns
-from shelfwise.errors import BundleError, ShelfwiseError
+from shelfwise.errors import BundleError, OptionError, ShelfwiseError
 from shelfwise.taxonomy import Node, Taxonomy
 
 if TYPE_CHECKING:
+    from shelfwise.bundle.learned import Learned
+    from shelfwise.bundle.live import LiveBundle
     from shelfwise.metrics.answers import Answers
 
 BUNDLE_FORMAT = 2
@@ -43,7 +46,8 @@ class Bundle:
     columns: the categories in the order of the classifier's weights, in their tree; golden: encoded pictures with the
     probabilities (m, c) expected for them; facts: options, data, estimates, for people and reports; left_out_table,
     held_out_table: answers about products that were not learned from (see `left_out`, `held_out`); weights: files of
-    backbones that do not come with shelfwise, by card name; id: set once the bundle lies in a file.
+    backbones that do not come with shelfwise, by card name; kept: files that only changes need (see `learned`), read when
+    they are asked for; id: set once the bundle lies in a file.
     """
 
     layout: FeatureLayout
@@ -55,6 +59,7 @@ class Bundle:
     left_out_table: bytes = b""
     held_out_table: bytes = b""
     weights: dict[str, bytes] = field(default_factory=dict)
+    kept: dict[str, Content] = field(default_factory=dict)
     id: str = ""
 
     @property
@@ -74,7 +79,7 @@ class Bundle:
 
         product: (n,) which product each photo shows, ascending from 0 without gaps; absent: each its own.
         """
-        return self.classifier.probabilities(x, product)
+        return self.classifier.probabilities(x, self.columns, product)
 
     @cached_property
     def extractors(self) -> list[Extractor]:
@@ -88,6 +93,11 @@ class Bundle:
         """
         return self.layout.features([e.vectors_of(list(pictures)).astype(np.float16) for e in self.extractors])
 
+    @cached_property
+    def golden_features(self) -> NDArray[np.float32]:
+        """The feature vectors (m, d) of the golden images."""
+        return self.features_of(self.golden)
+
     def with_golden(self, pictures: Sequence[bytes]) -> Bundle:
         """Return the bundle with golden images and the answers that it gives for them now."""
         expected = self.probabilities(self.features_of(pictures))
@@ -99,7 +109,7 @@ class Bundle:
             raise BundleError("golden/00", "is missing: without golden images nothing shows that the bundle works")
         tolerance = max(_GOLDEN_TOLERANCE[spec.precision] for spec in self.layout.specs)
         try:
-            answered = self.probabilities(self.features_of(self.golden))
+            answered = self.probabilities(self.golden_features)
         except Exception as error:  # a graph of foreign make raises whatever it likes
             raise BundleError("golden", f"the golden images cannot be answered: {error}") from error
         change = np.abs(answered - self.golden_probabilities).max(axis=1)
@@ -119,12 +129,35 @@ class Bundle:
         """Return the answers about products not learned from that calibration and thresholds rest on."""
         return answers_from_parquet("held_out.parquet", self.held_out_table, self.columns)
 
-    def save(self, path: Path | str) -> str:
+    def learned(self) -> Learned:
+        """Return what the head was learned from, read and checked now.
+
+        Raises OptionError for a bundle that does not keep it.
+        """
+        from shelfwise.bundle.learned import PRODUCTS, STATISTICS, Learned
+
+        single = single_head(self.classifier)
+        if not self.kept or single is None:
+            raise OptionError(
+                "the bundle keeps no sums of what it learned from, as only a single ridge head for all categories does: "
+                "learn anew with  shelfwise train CATALOG --to NAME.bundle"
+            )
+        d = len(single.head.weight)
+        return Learned.restored(self.kept[STATISTICS](), self.kept[PRODUCTS](), self.categories, d)
+
+    def live(self) -> LiveBundle:
+        """Open the bundle for products that come and go; raises OptionError as `learned`."""
+        from shelfwise.bundle.live import LiveBundle
+
+        return LiveBundle(self)
+
+    def save(self, path: Path | str, replaces: str = "") -> str:
         """Write a folder, or one file for a name ending in .zip, in one step; return the bundle's id.
 
-        Raises OptionError when `path` exists.
+        replaces: the id of the bundle that lies there, whose place it takes. Raises OptionError when `path` exists, or is
+        not that bundle any more.
         """
-        return write_members(Path(path), self._members())
+        return write_members(Path(path), self._members(), replaces)
 
     def _members(self) -> dict[str, bytes]:
         classifier, tensors = self.classifier.stored()
@@ -146,16 +179,20 @@ class Bundle:
             "held_out.parquet": self.held_out_table,
             **{f"golden/{number:02}": data for number, data in enumerate(self.golden)},
             **{f"backbones/{name}.onnx": data for name, data in self.weights.items()},
+            **{name: content() for name, content in self.kept.items()},
         }
 
     @classmethod
     def load(cls, path: Path | str) -> Bundle:
-        """Read a bundle and check everything in it: digests, shapes, finite weights, categories, golden images.
+        """Read a bundle and check all that answering needs: digests, shapes, finite weights, categories, golden images.
 
         Raises BundleError naming the file that is wrong.
         """
-        members, identity = read_members(Path(path))
-        bundle = cls._assembled(read_json("bundle.json", members["bundle.json"]), members, identity)
+        members, kept, identity = read_members(Path(path))
+        assembled = cls._assembled(read_json("bundle.json", members["bundle.json"]), members, identity)
+        if kept and single_head(assembled.classifier) is None:
+            raise BundleError(min(kept), "belongs to no head of the bundle")
+        bundle = replace(assembled, kept=kept)
         bundle.check_golden()
         return bundle
 

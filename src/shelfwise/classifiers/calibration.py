@@ -1,4 +1,4 @@
-"""From log-probabilities to probabilities that mean what they say."""
+"""From log-probabilities to probabilities that mean what they say, on every level of the tree."""
 
 from __future__ import annotations
 
@@ -8,27 +8,112 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shelfwise.classifiers.stored import positive
-from shelfwise.statistics.head import softmax
+from shelfwise.errors import BundleError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from shelfwise.columns import Columns
+
+    Float = NDArray[np.float32]
+
+_BLOCK_VALUES = 4_000_000
+_SMALLEST = np.float32(1e-30)
+
 
 @dataclass(frozen=True)
 class Calibration:
-    """One temperature for the log-probabilities."""
+    """A temperature for the choice among siblings on each level of the tree, and a line for the first answer.
 
-    temperature: float = 1.0
+    temperatures: from the top, the last one also counts for deeper levels; slope, offset: the log-odds of the likeliest
+    category become slope * log-odds + offset, the others share the rest as before. Probabilities are those of categories, so
+    that a parent's is the sum of its children's, and the order of a row's first answer never changes.
+    Source: docs/experiments.md, entry on certainty; one temperature: Guo et al. 2017, section 4.2; the line: Platt 1999.
+    """
 
-    def apply(self, log_probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return calibrated probabilities (n, c), rows that sum to 1."""
-        return np.asarray(softmax(log_probabilities, self.temperature), dtype=np.float32)
+    temperatures: tuple[float, ...] = (1.0,)
+    slope: float = 1.0
+    offset: float = 0.0
+
+    def apply(self, log_probabilities: Float, columns: Columns) -> Float:
+        """Return calibrated probabilities (n, c), rows that sum to 1, of log-probabilities (n, c)."""
+        calibrated = np.empty(log_probabilities.shape, dtype=np.float32)
+        size = max(1, _BLOCK_VALUES // max(1, log_probabilities.shape[1]))
+        for start in range(0, len(calibrated), size):
+            rows = slice(start, start + size)
+            calibrated[rows] = self._of_rows(log_probabilities[rows], columns)
+        return calibrated
+
+    def _of_rows(self, log_probabilities: Float, columns: Columns) -> Float:
+        cooled = tempered(log_probabilities, columns, self.temperatures)
+        return lifted(np.exp(cooled), self.slope, self.offset)
 
     def stored(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return {"temperature": self.temperature}
+        return {"temperatures": list(self.temperatures), "slope": self.slope, "offset": self.offset}
 
     @classmethod
     def restored(cls, values: dict[str, Any]) -> Calibration:
         """Read what `stored` gave."""
-        return cls(positive(values["temperature"], "temperature"))
+        temperatures = tuple(positive(value, "temperature") for value in values["temperatures"])
+        offset = values["offset"]
+        if not temperatures or not isinstance(offset, (int, float)) or not np.isfinite(offset):
+            raise BundleError("bundle.json", f"the calibration {values} is none")
+        return cls(temperatures, positive(values["slope"], "slope"), float(offset))
+
+
+def tempered(log_probabilities: Float, columns: Columns, temperatures: tuple[float, ...]) -> Float:
+    """Divide the logs of what siblings are given by their level's temperature, level by level: log-probabilities (n, c).
+
+    The probability of a category is the product, down the tree, of a node's share among its siblings.
+    """
+    above: Float | None = None
+    for level, nodes in enumerate(columns.level_of):
+        temperature = np.float32(temperatures[min(level, len(temperatures) - 1)])
+        scores = log_summed(log_probabilities, nodes) / temperature
+        if above is None:
+            above = scores - log_summed(scores, np.zeros(scores.shape[1], dtype=np.int32))
+        else:
+            parent = columns.parent_of[level - 1]
+            above = above[:, parent] + scores - log_summed(scores, parent)[:, parent]
+    assert above is not None
+    return np.asarray(above[:, columns.level_of[-1]])
+
+
+def log_summed(values: Float, group_of: NDArray[np.int32]) -> Float:
+    """Return the logs (n, groups) of the sums of exp(values) (n, c) over columns that share a group (c,)."""
+    order = np.argsort(group_of, kind="stable")
+    ordered = values[:, order]
+    starts = np.flatnonzero(np.diff(group_of[order], prepend=-1))
+    largest = np.maximum.reduceat(ordered, starts, axis=1)
+    ordered -= largest[:, group_of[order]]
+    np.exp(ordered, out=ordered)
+    return np.asarray(largest + np.log(np.add.reduceat(ordered, starts, axis=1)))
+
+
+def first_log_odds(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Return the log-odds (n,) of each row's likeliest column."""
+    best = probabilities.max(axis=1)
+    return np.asarray(np.log(np.maximum(best, _SMALLEST)) - np.log(np.maximum(_rest(probabilities), _SMALLEST)))
+
+
+def lifted(probabilities: Float, slope: float, offset: float) -> Float:
+    """Map the log-odds of each row's likeliest column on a line; the others share the rest as before, none passes the first."""
+    rows, first = np.arange(len(probabilities)), probabilities.argmax(axis=1)
+    if probabilities.shape[1] == 1:
+        return np.ones_like(probabilities)
+    odds = np.clip(slope * first_log_odds(probabilities) + offset, -60, 60)
+    rest = np.maximum(_rest(probabilities), _SMALLEST)
+    shares = probabilities / rest[:, None]
+    shares[rows, first] = 0
+    second = shares.max(axis=1)
+    best = np.maximum(1 / (1 + np.exp(-odds)), second / (1 + second)).astype(np.float32)
+    shares *= (1 - best)[:, None]
+    shares[rows, first] = best
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _rest(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    others = probabilities.copy()
+    others[np.arange(len(others)), probabilities.argmax(axis=1)] = 0
+    return np.asarray(others.sum(axis=1))

@@ -32,17 +32,16 @@ class Classifier:
     calibration: Calibration
 
     def probabilities(
-        self, x: NDArray[np.float32], product: NDArray[np.integer[Any]] | None = None
+        self, x: NDArray[np.float32], columns: Columns, product: NDArray[np.integer[Any]] | None = None
     ) -> NDArray[np.float32]:
-        """Return calibrated probabilities (p, c) of photos' vectors x (n, d).
+        """Return calibrated probabilities (p, c) of photos' vectors x (n, d); columns: the c categories in their tree.
 
         product: (n,) ascending from 0 without gaps, which product each photo shows; absent: each its own.
         """
         product = np.arange(len(x)) if product is None else np.asarray(product)
         products = int(product[-1]) + 1 if len(product) else 0
-        return self.calibration.apply(
-            combined([m.log_probabilities(x, product, products) for m in self.members], self.weights)
-        )
+        members = [m.log_probabilities(x, product, products) for m in self.members]
+        return self.calibration.apply(combined(members, self.weights), columns)
 
     def stored(self) -> Stored:
         """Return it as it lies in a file."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from shelfwise.classifiers.bag import Bag
+from shelfwise.classifiers.mlp import Mlp
 from shelfwise.classifiers.stored import Stored, Tensors
 from shelfwise.errors import BundleError
 from shelfwise.statistics.head import Head
@@ -36,11 +38,15 @@ class Linear(Head):
 
     def stored(self) -> Stored:
         """Return it as it lies in a file."""
-        return {"kind": "linear"}, {"weight": np.asarray(self.weight), "intercept": np.asarray(self.intercept)}
+        return {"kind": "linear"}, {"weight": np.ascontiguousarray(self.weight), "intercept": np.asarray(self.intercept)}
 
 
 def restored_head(values: dict[str, Any], tensors: Tensors, d: int, c: int) -> Scorer:
     """Read a head for vectors of length d and c categories; raises BundleError for anything else."""
     if values["kind"] == "linear":
         return Linear(tensors.take("weight", (d, c)), tensors.take("intercept", (c,)))
+    if values["kind"] == "mlp":
+        return Mlp.restored(values, tensors, d, c)
+    if values["kind"] == "bag":
+        return Bag.restored(values, tensors, lambda of_one, its: restored_head(of_one, its, d, c))
     raise BundleError("bundle.json", f"a head of the kind {values['kind']!r} is unknown")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from shelfwise.classifiers.flat import Flat
+from shelfwise.classifiers.levels import Levels
 from shelfwise.classifiers.pools import MEAN, Pool
+from shelfwise.classifiers.routed import Routed
 from shelfwise.classifiers.stored import Stored, Tensors
 from shelfwise.errors import BundleError
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from shelfwise.columns import Columns
 
-HIERARCHIES = {"flat": Flat}
+HIERARCHIES: dict[str, type[Flat | Levels | Routed]] = {"flat": Flat, "levels": Levels, "routed": Routed}
 
 
 class Model(Protocol):
@@ -52,7 +54,7 @@ class Member:
         self, x: NDArray[np.float32], product: NDArray[np.integer[Any]], products: int
     ) -> NDArray[np.float32]:
         """Return log-probabilities (products, c) of photos' vectors x (n, d), whose products (n,) ascend from 0."""
-        return self.model.log_probabilities(self.pool.vectors(self.seen(x), product, products))
+        return self.pool.log_probabilities(self.model.log_probabilities, self.seen(x), product, products)
 
     def stored(self) -> Stored:
         """Return it as it lies in a file."""

@@ -1,6 +1,6 @@
 """Every command: importing this module registers them all on `app`."""
 
-from shelfwise.cli import catalog, correcting, ingest, walk
+from shelfwise.cli import catalog, correcting, ingest, living, walk
 from shelfwise.cli.app import app
 
-__all__ = ["app", "catalog", "correcting", "ingest", "walk"]
+__all__ = ["app", "catalog", "correcting", "ingest", "living", "walk"]

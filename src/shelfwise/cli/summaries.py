@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -140,11 +140,44 @@ def trained(summary: TrainSummary, catalog: Path) -> int:
         shown += [figures["levels"][level]["top1"]["value"] for level in levels]
         table.add_row(name.replace("_", " "), f"{figures['products']:,}", *(f"{value:.1%}" for value in shown))
     console.print(table)
+    _pools(f)
+    _hierarchies(f)
     console.print(f"calibrated on: {f['calibrated_on'].replace('_', ' ')}")
     for note in f["notes"]:
         console.print(f"[yellow]note[/]    {plain(note)}")
     next_line("evaluate", summary.bundle, str(catalog), "--split", "test", "--to", "report/")
     return 0
+
+
+def _pools(facts: dict[str, Any]) -> None:
+    """Print which ways to pool photos were tried, where there was a choice."""
+    for member in facts["members"]:
+        tried = member.get("pools", {})
+        for kind, found in sorted(tried.items(), key=lambda one: one[1]["log_loss"]):
+            taken = "  [bold]taken[/]" if kind == member["pool"] else ""
+            console.print(
+                f"photos pooled by {kind:<6}  log-loss {found['log_loss']:.3f}, top-1 {found['top1']:.1%} "
+                f"of {member['pools_tried_on']:,} products, look-alikes out{taken}"
+            )
+
+
+def _hierarchies(facts: dict[str, Any]) -> None:
+    """Print the hierarchies beside one another, where they were compared."""
+    for member in facts["members"]:
+        if "compared" not in member:
+            continue
+        compared = member["compared"]
+        table = Table(box=None, pad_edge=False)
+        table.add_column("look-alikes out")
+        for heading in (*(f"{plain(level)} top-1" for level in compared["flat"]["levels"]), "log-loss", "numbers", "seconds", ""):
+            table.add_column(heading, justify="right")
+        for name, found in compared.items():
+            shares = [f"{share:.1%}" for share in found["levels"].values()]
+            taken = "[bold]taken[/]" if name == member["hierarchy"] else ""
+            table.add_row(
+                name, *shares, f"{found['log_loss']:.3f}", f"{found['numbers']:,}", f"{found['seconds']:.1f}", taken
+            )
+        console.print(table)
 
 
 def evaluated(summary: EvaluateSummary) -> int:
@@ -160,11 +193,29 @@ def evaluated(summary: EvaluateSummary) -> int:
         table.add_row(name, _share(figure["value"]), f"{_share(figure['low'])} - {_share(figure['high'])}",
                       _share(figure["leave_one_out"]), _share(figure["leave_look_alikes_out"]))  # fmt: skip
     console.print(table)
+    _by_photos(m)
     for note in m["notes"]:
         console.print(f"[yellow]note[/]    {plain(note)}")
     if summary.report:
         console.print(f"report  {visible(summary.report)}", markup=False)
     return 0
+
+
+def _by_photos(m: dict[str, Any]) -> None:
+    """Print what further photos bring, where products have any."""
+    counts = m["by_photo_count"]
+    if list(counts) == ["1"]:
+        return
+    photos = m["photos"]
+    console.print(f"photos alone: {_share(photos['top1']['value'])} of {photos['photos']:,} right")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("photos a product", "products", "top-1", "95 % interval", "its photos alone"):
+        table.add_column(heading, justify="left" if heading == "photos a product" else "right")
+    for count, found in counts.items():
+        top1 = found["top1"]
+        table.add_row(count, f"{found['products']:,}", _share(top1["value"]),
+                      f"{_share(top1['low'])} - {_share(top1['high'])}", _share(found["alone"]["value"]))  # fmt: skip
+    console.print(table)
 
 
 def _share(value: float | None) -> str:

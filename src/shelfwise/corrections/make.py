@@ -140,12 +140,12 @@ def _carried_out(
         catalog = change.catalog or Catalog(path)
         decisions = read(catalog)
         decide(decisions, done)
-        done.numbers = _write(change, decisions, last_number(catalog), who, origin) if decisions.lines else []
+        done.numbers = write_decisions(change, decisions, last_number(catalog), who, origin) if decisions.lines else []
     done.version = Catalog(path).description.snapshot.version
     return done
 
 
-def _write(change: Change, decisions: Decisions, last: int, who: str, origin: str) -> list[int]:
+def write_decisions(change: Change, decisions: Decisions, last: int, who: str, origin: str) -> list[int]:
     """Write what was decided into products, images and the log; return the numbers of the log."""
     if decisions.moved:
         moved: dict[str, list[Any]] = {"product_id": list(decisions.moved), "category": list(decisions.moved.values())}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from shelfwise.backbones.products import ProductFeatures
 from shelfwise.bundle import Bundle
@@ -16,7 +17,6 @@ from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import Scores
 from shelfwise.options import EvaluateOptions
 from shelfwise.page.thumbnails import thumbnail
-from shelfwise.taxonomy import Taxonomy
 
 
 def report_page(
@@ -24,16 +24,18 @@ def report_page(
     catalog: Catalog,
     data: ProductFeatures,
     answers: Answers,
-    taxonomy: Taxonomy,
     scores: Scores,
+    metrics: dict[str, Any],
     options: EvaluateOptions,
 ) -> str:
-    """Render the report of one evaluation as one HTML page; the tree holds every category of the answers."""
+    """Render the report of one evaluation, whose metrics.json holds `metrics`, as one HTML page."""
     return render(
         report_data(
             answers,
-            taxonomy,
+            answers.columns.taxonomy,
             scores,
+            metrics=metrics,
+            learned=bundle.facts,
             title=f"{catalog.path.name.removesuffix('.catalog')}, split {options.split}",
             subtitle=f"{len(data):,} products in {len(set(data.categories)):,} categories, answered by bundle {bundle.id}",
             date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -54,11 +56,19 @@ def _photos(catalog: Catalog, data: ProductFeatures) -> Callable[[str], str]:
     return photo
 
 
+def _told(member: dict[str, Any]) -> str:
+    """Name a member with what was chosen for it."""
+    chosen = [f"{fact} {member[fact]}" for fact in ("hierarchy", "pool") if fact in member]
+    if "penalty" in member:
+        chosen.append(f"penalty {member['penalty']:.3g}")
+    return ", ".join([member["name"], *chosen])
+
+
 def _facts(bundle: Bundle, catalog: Catalog, data: ProductFeatures) -> list[FactGroup]:
     facts, estimates = bundle.facts, bundle.facts["estimates"]
     backbones = " + ".join(f"{spec} ({spec.precision})" for spec in bundle.layout.specs)
     learned = [
-        *(("head", f"{member['name']}, penalty {member['penalty']:.3g}") for member in facts["members"]),
+        *(("head", _told(member)) for member in facts["members"]),
         (
             "learned from",
             f"{facts['products']:,} products ({facts['options']['learn_from']}), {facts['photos']:,} photos",

@@ -23,10 +23,11 @@ SUM_TOLERANCE = 1e-2
 class Answers:
     """Hold the answers about p products beside the truth.
 
-    product_ids (p,); truth (p,) columns of `categories`; top (p, k) columns, best first, with top_probability (p, k);
-    level_top and level_truth (p, levels) columns of `level_nodes[level]`, with level_probability (p, levels) of the
-    answered node; way (p, levels) and way_probability the same along one way down the tree: the likeliest node at the
-    top, below it the likeliest child, and so on; probability_of_truth (p,) what the right category was given.
+    columns: the c categories in their tree; product_ids (p,); truth (p,) columns of `categories`; top (p, k) columns, best
+    first, with top_probability (p, k); level_top and level_truth (p, levels) columns of `level_nodes[level]`, with
+    level_probability (p, levels) of the answered node; way (p, levels) and way_probability the same along one way down
+    the tree: the likeliest node at the top, below it the likeliest child, and so on; probability_of_truth (p,) what the
+    right category was given.
     The answer at a level is the node with the largest summed probability, so it need not lie above the first leaf, nor
     on the way.
     Raises OptionError where shapes disagree or a probability is not one, LabelMismatchError for a column out of range.
@@ -42,9 +43,7 @@ class Answers:
     way: NDArray[np.int32]
     way_probability: NDArray[np.float32]
     probability_of_truth: NDArray[np.float32]
-    categories: tuple[str, ...]
-    level_nodes: tuple[tuple[str, ...], ...]
-    level_names: tuple[str, ...]
+    columns: Columns
 
     def __post_init__(self) -> None:
         self._check_shapes()
@@ -64,8 +63,6 @@ class Answers:
 
     def _check_shapes(self) -> None:
         p, levels = len(self.product_ids), len(self.level_names)
-        if len(self.level_nodes) != levels:
-            raise OptionError(f"answers have {levels} level names for the nodes of {len(self.level_nodes)} levels")
         if self.top.ndim != 2 or self.top.shape[1] < 1:
             raise OptionError(f"answers: top has the shape {self.top.shape}, expected ({p}, k) with k of at least 1")
         expected = {
@@ -88,6 +85,21 @@ class Answers:
         return len(self.product_ids)
 
     @property
+    def categories(self) -> tuple[str, ...]:
+        """The ids of the categories, by column."""
+        return self.columns.categories
+
+    @property
+    def level_nodes(self) -> tuple[tuple[str, ...], ...]:
+        """The ids of the nodes of each level, from the top."""
+        return self.columns.level_nodes
+
+    @property
+    def level_names(self) -> tuple[str, ...]:
+        """The names of the levels, from the top."""
+        return self.columns.taxonomy.level_names
+
+    @property
     def answer(self) -> NDArray[np.int32]:
         """The first answer's column, (p,)."""
         return self.top[:, 0]
@@ -101,6 +113,12 @@ class Answers:
     def right(self) -> NDArray[np.bool_]:
         """Whether the first answer is the truth, (p,)."""
         return np.equal(self.answer, self.truth)
+
+    def at(self, level: int | None) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return how sure the answers at a level are and whether they are right, both (p,); None: the first answers."""
+        if level is None:
+            return self.confidence, self.right
+        return self.level_probability[:, level], np.equal(self.level_top[:, level], self.level_truth[:, level])
 
     @classmethod
     def from_probabilities(
@@ -133,9 +151,7 @@ class Answers:
             way=way,
             way_probability=way_probability,
             probability_of_truth=probabilities[np.arange(len(truth)), truth].astype(np.float32),
-            categories=columns.categories,
-            level_nodes=columns.level_nodes,
-            level_names=columns.taxonomy.level_names,
+            columns=columns,
         )
 
     @classmethod
@@ -148,7 +164,7 @@ class Answers:
             if (part.categories, part.level_nodes) != (first.categories, first.level_nodes):
                 raise LabelMismatchError("answers to join have different categories, or the same in another order")
         joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
-        return cls(**joined, categories=first.categories, level_nodes=first.level_nodes, level_names=first.level_names)
+        return cls(**joined, columns=first.columns)
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | Sequence[int]) -> Answers:
         """Return the answers of some rows: their numbers, in any order, or a mask (p,)."""
@@ -156,9 +172,7 @@ class Answers:
         if chosen.dtype != np.bool_:
             chosen = chosen.astype(np.intp)
         taken = {name: getattr(self, name)[chosen] for name in _COLUMNS}
-        return type(self)(
-            **taken, categories=self.categories, level_nodes=self.level_nodes, level_names=self.level_names
-        )
+        return type(self)(**taken, columns=self.columns)
 
 
 _COLUMNS = (

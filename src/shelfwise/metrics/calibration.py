@@ -32,15 +32,16 @@ def bin_of(confidence: NDArray[np.float32], bins: int = BINS) -> NDArray[np.intp
     return places
 
 
-def reliability(answers: Answers, bins: int = BINS) -> list[ReliabilityBin]:
-    """Group products by the confidence of their first answer.
+def reliability(answers: Answers, level: int | None = None, bins: int = BINS) -> list[ReliabilityBin]:
+    """Group products by the confidence of their first answer, or of their answer at a level.
 
     Source: Guo et al. 2017, On Calibration of Modern Neural Networks, section 2.
     """
-    places = bin_of(answers.confidence, bins)
+    said, is_right = answers.at(level)
+    places = bin_of(said, bins)
     counts = np.bincount(places, minlength=bins)
-    confidence = np.bincount(places, weights=answers.confidence, minlength=bins)
-    right = np.bincount(places, weights=answers.right, minlength=bins)
+    confidence = np.bincount(places, weights=said, minlength=bins)
+    right = np.bincount(places, weights=is_right, minlength=bins)
     return [
         ReliabilityBin(
             low=i / bins,

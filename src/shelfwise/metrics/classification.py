@@ -12,13 +12,13 @@ from scipy.sparse import csr_array
 from shelfwise.errors import OptionError
 from shelfwise.metrics.calibration import BINS, bin_of
 from shelfwise.metrics.confusion import divided
+from shelfwise.metrics.hierarchical import TreeSums, overlap_of_first, ratio
 from shelfwise.metrics.intervals import (
     Estimate,
-    Proportion,
+    interval_of_share,
     percentile_interval,
     reflected_interval,
     resampled_weights,
-    wilson_interval,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from shelfwise.metrics.answers import Answers
 
 REFLECTED = ("calibration_error", "weighted_precision")
-PROPORTIONS = ("top1", "top5", "micro_precision", "micro_recall", "micro_f1")
+PROPORTIONS = (
+    *("top1", "top5", "micro_precision", "micro_recall", "micro_f1"),
+    *("hierarchical_precision", "hierarchical_recall", "hierarchical_f1"),
+)
 Values = NDArray[np.float64]
 
 
@@ -61,13 +64,16 @@ class Scores:
         return cls(int(values["products"]), figures, levels)
 
 
-def score(answers: Answers, seed: int = 0, resamples: int = 1000) -> Scores:
+def score(
+    answers: Answers, seed: int = 0, resamples: int = 1000, product: NDArray[np.integer[Any]] | None = None
+) -> Scores:
     """Compute every figure with its 95 % bootstrap interval over products; `resamples=0` gives the values alone.
 
     Macro figures average over the categories that occur in the truth or among the answers (scikit-learn's default), in
     a resample: of the resample. Figures that resampling pushes up (REFLECTED) get the reflected interval, and a
-    proportion of exactly 0 or 1, where all resamples agree, gets Wilson's.
+    proportion of exactly 0 or 1, where all resamples agree, gets Wilson's. Figures of mistakes are absent where there are none.
     Source: docs/metrics.md, "Which interval", for the coverage that decided it.
+    product: (p,) from 0, where the answers are about photos: whose each is, so that a product is drawn with all its photos.
     Raises OptionError where there are no products, or fewer than 5 answers were kept.
     """
     p = len(answers)
@@ -75,27 +81,41 @@ def score(answers: Answers, seed: int = 0, resamples: int = 1000) -> Scores:
         raise OptionError("there are no products to score")
     tally = _Tally(answers)
     found = {name: float(value[0]) for name, value in tally.figures(np.ones((p, 1))).items()}
-    blocks = [tally.figures(weights) for weights in resampled_weights(p, resamples, seed, tally.widest)]
+    drawn = p if product is None else int(product.max()) + 1
+    blocks = [
+        tally.figures(weights if product is None else _of_photos(weights, product))
+        for weights in resampled_weights(drawn, resamples, seed, max(p, tally.widest))
+    ]
     estimates = {
-        name: _estimate(name, value, p, np.concatenate([block[name] for block in blocks]))
+        name: _estimate(name, value, drawn, np.concatenate([block[name] for block in blocks]))
         if blocks
         else Estimate(value)
         for name, value in found.items()
+        if not np.isnan(value)
     }
     figures = {name: estimate for name, estimate in estimates.items() if "/" not in name}
     levels = {
-        level: {name: estimates[f"{place}/{name}"] for name in ("top1", "macro_f1")}
+        level: {name.partition("/")[2]: found for name, found in estimates.items() if name.startswith(f"{place}/")}
         for place, level in enumerate(answers.level_names)
     }
     return Scores(p, figures, levels)
 
 
+def _of_photos(weights: Values, product: NDArray[np.integer[Any]]) -> Values:
+    """Give photos the weights (products, b) of their products, made to sum to the number of photos. Source: the ratio
+    estimator under cluster sampling, Cochran 1977, Sampling Techniques, chapter 9A."""
+    of_photos = weights[product]
+    return np.asarray(of_photos * (len(product) / of_photos.sum(axis=0)))
+
+
 def _estimate(name: str, value: float, p: int, resampled: Values) -> Estimate:
-    if name.rpartition("/")[2] in PROPORTIONS and value in (0.0, 1.0):
-        return Estimate(value, *wilson_interval(Proportion(value, p)))
-    if name in REFLECTED:
+    kind = name.rpartition("/")[2]
+    if kind in PROPORTIONS:
+        return Estimate(value, *interval_of_share(value, p, resampled))
+    if kind in REFLECTED:
         return Estimate(value, *reflected_interval(value, resampled))
-    return Estimate(value, *percentile_interval(resampled))
+    defined = resampled[~np.isnan(resampled)]
+    return Estimate(value, *percentile_interval(defined)) if len(defined) else Estimate(value)
 
 
 class _Groups:
@@ -141,9 +161,10 @@ class _Tally:
             means[f"{level}/top1"] = answers.level_top[:, level] == answers.level_truth[:, level]
         self.mean_names = tuple(means)
         self.means = np.stack([values.astype(np.float64) for values in means.values()])
-        gap = answers.confidence.astype(np.float64) - answers.right
-        places = bin_of(answers.confidence)
-        self.gaps = csr_array((gap, (places, np.arange(len(gap)))), shape=(BINS, len(gap)))
+        self.tree = TreeSums(overlap_of_first(answers))
+        self.mistakes = _mistakes(answers)
+        self.gaps = {"": _gaps(*answers.at(None))}
+        self.gaps |= {f"{level}/": _gaps(*answers.at(level)) for level in range(len(answers.level_nodes))}
 
     def figures(self, weights: Values) -> dict[str, Values]:
         """Compute every figure for weights (p, b) that sum to p in each column: name to (b,)."""
@@ -154,10 +175,28 @@ class _Tally:
             found[f"macro_{name}"] = np.nanmean(values, axis=0)
             found[f"micro_{name}"] = found["top1"]
             found[f"weighted_{name}"] = np.nansum(values * support, axis=0) / p
-        found["calibration_error"] = np.abs(self.gaps @ weights).sum(axis=0) / p
+        found |= self.tree.figures(weights)
+        for place, gaps in self.gaps.items():
+            found[f"{place}calibration_error"] = np.abs(gaps @ weights).sum(axis=0) / p
+        every, *within = self.mistakes @ weights
+        for level, below in enumerate(within):
+            found[f"{level}/mistakes_within"] = ratio(below, every, np.nan)
         for level, groups in enumerate(self.levels):
             found[f"{level}/macro_f1"] = np.nanmean(groups.scores(weights)[2], axis=0)
         return found
+
+
+def _gaps(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> csr_array:
+    """Lay each product's gap between confidence and being right into its bin: (bins, p)."""
+    gap, places = confidence.astype(np.float64) - right, bin_of(confidence)
+    return csr_array((gap, (places, np.arange(len(gap)))), shape=(BINS, len(gap)))
+
+
+def _mistakes(answers: Answers) -> Values:
+    """Mark the wrong first answers, then those of them below the right node of each level but the deepest."""
+    wrong = ~answers.right
+    above = answers.columns.level_of[:-1]
+    return np.stack([wrong, *(wrong & (above[:, answers.answer] == above[:, answers.truth]))]).astype(np.float64)
 
 
 def _within(answers: Answers, k: int) -> NDArray[np.bool_]:

@@ -94,6 +94,13 @@ def wilson_interval(share: Proportion) -> tuple[float, float]:
     return min(share.value, max(0.0, center - half)), max(share.value, min(1.0, center + half))
 
 
+def interval_of_share(value: float, products: int, values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the percentiles of resamples of a share; at exactly 0 or 1, where all resamples agree, Wilson's interval."""
+    if value in (0.0, 1.0):
+        return wilson_interval(Proportion(value, products))
+    return percentile_interval(values)
+
+
 def difference_interval(a: Proportion, b: Proportion) -> tuple[float, float]:
     """Compute the 95 % interval of a - b, two proportions of different products.
 

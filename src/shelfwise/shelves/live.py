@@ -127,7 +127,7 @@ class LiveShelves:
 def _head(shelves: Shelves, *, complete: bool) -> CorrectedHead:
     """Make the head; complete: products will come that were not learned from, so that all directions are needed."""
     spectrum = shelves.spectrum.completed() if complete else shelves.spectrum
-    return CorrectedHead(spectrum, shelves.statistics, shelves.penalty)
+    return CorrectedHead.of_spectrum(spectrum, shelves.statistics, shelves.penalty)
 
 
 def _alone(

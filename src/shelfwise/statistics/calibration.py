@@ -10,6 +10,8 @@ from scipy.optimize import minimize_scalar
 from shelfwise.errors import OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 _RANGE = 1e4
@@ -33,13 +35,22 @@ def fit_temperature(scores: NDArray[np.floating], truth: NDArray[np.integer]) ->
         raise OptionError(
             f"a temperature needs finite scores (n, c) with n truths, not {scores.shape} and {truth.shape}"
         )
-    spread = float(np.ptp(scores, axis=1).max())
+    return fit_common_temperature([(scores, truth)])
+
+
+def fit_common_temperature(tables: Sequence[tuple[NDArray[np.floating], NDArray[np.integer]]]) -> float:
+    """Return the one temperature of several choices, each with scores (n, c) and truth (n,) of its own, as above."""
+    spread = max((float(np.ptp(scores, axis=1).max()) for scores, _ in tables if scores.size), default=0.0)
     if spread == 0:
         return 1.0
-    loss = _Loss(scores, truth, smoothing=1 / (len(scores) + 2))
+    n = sum(len(truth) for _, truth in tables)
+    losses = [(_Loss(scores, truth, smoothing=1 / (n + 2)), len(truth) / n) for scores, truth in tables if len(truth)]
     bounds = np.log(spread / _RANGE), np.log(spread * _RANGE)
-    best = minimize_scalar(lambda t: loss(np.exp(-t)), bounds=bounds, method="bounded", options={"xatol": 1e-4})
-    return float(np.exp(best.x))
+
+    def loss(log_temperature: float) -> float:
+        return sum(share * of_table(np.exp(-log_temperature)) for of_table, share in losses)
+
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4}).x))
 
 
 class _Loss:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shelfwise.classifiers.heads import Linear
-from shelfwise.statistics.calibration import fit_temperature
-from shelfwise.statistics.head import Head
+from shelfwise.options import TrainOptions
 from shelfwise.statistics.leave_out import LeaveOut
 from shelfwise.statistics.penalty import choose_penalty
 from shelfwise.statistics.ridge import Spectrum, fit
 from shelfwise.statistics.sufficient import CategorySums, SufficientStatistics
+from shelfwise.train.bags import bag_of
+from shelfwise.train.gradient import learn_by_gradient
 from shelfwise.train.learned import LearnedHead
+from shelfwise.train.logistic import learn_small_logistic
+from shelfwise.train.networks import Descent
 from shelfwise.train.rows import Numbers, TrainingRows, Way
 
 HeadLearner = Callable[[TrainingRows], LearnedHead]
@@ -39,12 +43,16 @@ def learn_ridge(rows: TrainingRows) -> LearnedHead:
             scores[places] = block
         return scores
 
+    def again(other: TrainingRows) -> Linear:
+        spectrum, statistics, _ = _decomposed(other)
+        return Linear.of(fit(spectrum, statistics, choice.penalty))
+
     facts = {
         "penalty": choice.penalty,
         "unexplained_by_penalty": {f"{p:.3g}": v for p, v in choice.unexplained.items()},
     }
     head = Linear.of(fit(spectrum, statistics, choice.penalty))
-    return LearnedHead(head, choice.temperature, facts, "closed form", held_out)
+    return LearnedHead(head, choice.temperature, facts, "closed form", held_out, again)
 
 
 def _decomposed(rows: TrainingRows) -> tuple[Spectrum, CategorySums, LeaveOut]:
@@ -60,54 +68,32 @@ def _decomposed(rows: TrainingRows) -> tuple[Spectrum, CategorySums, LeaveOut]:
     return spectrum, statistics, LeaveOut(spectrum, statistics, x, column, group)
 
 
-# Inverse penalties of the logistic head that are tried, and folds. Source: docs/experiments.md, entry on the heads.
-_INVERSE_PENALTIES, _FOLDS = (3.0, 30.0, 300.0), 5
+_SCIKIT = 2 * 10**9
+"""Products times features times categories up to which scikit-learn learns logistic heads: minutes with all folds."""
 
 
-def learn_logistic(rows: TrainingRows) -> LearnedHead:
-    """Learn scikit-learn's multinomial logistic regression; folds of groups choose the penalty and hold out scores."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import log_loss
-
-    x, column, categories = rows.x, rows.column, np.arange(rows.categories)
-
-    def fitted(learn: Numbers, inverse_penalty: float) -> Linear:
-        model = LogisticRegression(C=inverse_penalty, max_iter=300, tol=1e-3).fit(x[learn], column[learn])
-        weight = np.zeros((x.shape[1], len(categories)), dtype=np.float32)
-        intercept = np.full(len(categories), -1e3, dtype=np.float32)  # a category that is in no other fold
-        weight[:, model.classes_], intercept[model.classes_] = model.coef_.T, model.intercept_
-        return Linear.of(Head(weight, intercept))
-
-    @cache
-    def fold_of(way: Way) -> NDArray[np.int64]:
-        _, group = np.unique(rows.groups.of(way), return_inverse=True)
-        return np.asarray(np.random.default_rng(0).permutation(int(group.max()) + 1)[group] % _FOLDS)
-
-    def loss(inverse_penalty: float) -> float:
-        held = fold_of("leave_look_alikes_out") == 0
-        scores = fitted(np.flatnonzero(~held), inverse_penalty).scores(x[held])
-        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return float(log_loss(column[held], powers / powers.sum(axis=1, keepdims=True), labels=categories))
-
-    losses = {inverse_penalty: loss(inverse_penalty) for inverse_penalty in _INVERSE_PENALTIES}
-    best = min(losses, key=lambda inverse_penalty: losses[inverse_penalty])
-
-    @cache
-    def of_fold(way: Way, fold: int) -> Linear:
-        return fitted(np.flatnonzero(fold_of(way) != fold), best)
-
-    def held_out(way: Way, asked: Numbers) -> NDArray[np.float32]:
-        scores = np.empty((len(asked), rows.categories), dtype=np.float32)
-        for fold in range(_FOLDS):
-            places = np.flatnonzero(fold_of(way)[asked] == fold)
-            if len(places):
-                scores[places] = of_fold(way, fold).scores(x[asked[places]])
-        return scores
-
-    everything = np.arange(len(rows))
-    temperature = fit_temperature(held_out("leave_look_alikes_out", everything), column)
-    facts = {"penalty": 1 / best, "log_loss_by_penalty": {f"{1 / c:.3g}": v for c, v in losses.items()}}
-    return LearnedHead(fitted(everything, best), temperature, facts, f"{_FOLDS} folds of groups", held_out)
+def learn_logistic(rows: TrainingRows, options: TrainOptions) -> LearnedHead:
+    """Learn a logistic head: scikit-learn finds the optimum where that takes minutes, torch descends where it would not."""
+    if rows.x.size * rows.categories <= _SCIKIT:
+        return learn_small_logistic(rows)
+    return learn_by_gradient(rows, _descent(options))
 
 
-HEADS: dict[str, HeadLearner] = {"ridge": learn_ridge, "logistic": learn_logistic}
+def learn_mlp(rows: TrainingRows, options: TrainOptions) -> LearnedHead:
+    """Learn a head with hidden layers."""
+    return learn_by_gradient(rows, replace(_descent(options), layers=options.widths, dropout=options.dropout))
+
+
+def _descent(options: TrainOptions) -> Descent:
+    return Descent(optimizer=options.optimizer, learning_rate=options.learning_rate, epochs=options.epochs)
+
+
+def head_learner(name: str, options: TrainOptions) -> HeadLearner:
+    """Return what learns heads of that name; bagged where the options ask for it."""
+    learners: dict[str, HeadLearner] = {
+        "ridge": learn_ridge,
+        "logistic": partial(learn_logistic, options=options),
+        "mlp": partial(learn_mlp, options=options),
+    }
+    learn = learners[name]
+    return (lambda rows: bag_of(learn(rows), rows, options.bags)) if options.bags > 1 else learn

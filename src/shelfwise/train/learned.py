@@ -14,7 +14,7 @@ from shelfwise.classifiers.calibration import Calibration
 from shelfwise.classifiers.classifier import Classifier, combined
 from shelfwise.classifiers.heads import Scorer
 from shelfwise.classifiers.member import Member, Model
-from shelfwise.train.rows import Numbers, Way
+from shelfwise.train.rows import Numbers, TrainingRows, Way
 
 HeldOut = Callable[[Way, Numbers], NDArray[np.floating[Any]]]
 
@@ -24,7 +24,8 @@ class LearnedHead:
     """A head and the temperature of its scores, fitted on scores of rows whose look-alikes were left out with them.
 
     held_out(way, rows): scores (m, c) of rows (m,), whole groups of that way, as if the head had learned from none of
-    their group; `method` says how they were come by; facts: what was chosen, JSON values.
+    their group; `method` says how they were come by; facts: what was chosen, JSON values; again(rows): a head learned from
+    other rows with the same choices.
     """
 
     head: Scorer
@@ -32,6 +33,7 @@ class LearnedHead:
     facts: dict[str, Any]
     method: str
     held_out: HeldOut
+    again: Callable[[TrainingRows], Scorer]
 
 
 @dataclass(frozen=True)

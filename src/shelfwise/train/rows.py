@@ -82,6 +82,14 @@ def whole_groups(group: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int
         start = stop
 
 
+def sampled(group: NDArray[np.int64], known: NDArray[np.bool_], size: int) -> NDArray[np.int64]:
+    """Draw whole groups that hold known rows until they hold `size` of them; return the rows, ascending."""
+    groups, rows_of = np.unique(group[known], return_counts=True)
+    order = np.random.default_rng(0).permutation(len(groups))
+    enough = int(np.searchsorted(np.cumsum(rows_of[order]), size)) + 1
+    return np.flatnonzero(np.isin(group, groups[order[:enough]]))
+
+
 def _linked_by_pictures(data: ProductFeatures) -> NDArray[np.int64]:
     p, pictures = len(data), int(data.picture.max()) + 1
     ones = np.ones(len(data.picture), dtype=np.bool_)

@@ -21,6 +21,7 @@ from shelfwise.options import TrainOptions
 from shelfwise.progress import SILENT, Progress
 from shelfwise.train.estimates import Estimates, Judge, estimate
 from shelfwise.train.golden import golden_pictures
+from shelfwise.train.keep import kept_for_changes
 from shelfwise.train.learned import LearnedClassifier
 from shelfwise.train.members import learn_classifier
 from shelfwise.train.rows import group_products
@@ -63,16 +64,18 @@ def train(
         column = columns.of(data.categories)
         groups = group_products(data, column)
         advance(1)
-        learned = learn_classifier(data, column, columns, groups, options)
+        learned = learn_classifier(data, column, columns, groups, options, layout)
         advance(1)
         estimates = estimate(Judge(learned, data, column, columns, groups, validation))
         seconds = time.perf_counter() - started
         advance(1)
         facts = _facts(opened, options, data, learned, estimates) | {"seconds": round(seconds, 3)}
+        classifier = learned.calibrated(estimates.calibration)
         bundle = Bundle(
-            layout=layout, columns=columns, classifier=learned.calibrated(estimates.calibration), facts=facts,
+            layout=layout, columns=columns, classifier=classifier, facts=facts,
             weights=_weights(layout), left_out_table=answers_to_parquet(estimates.left_out),
             held_out_table=answers_to_parquet(estimates.held_out),
+            kept=kept_for_changes(learned, classifier, data, column, columns),
         )  # fmt: skip
         bundle_id = bundle.with_golden(golden_pictures()).save(to)
         advance(1)

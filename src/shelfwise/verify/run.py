@@ -63,7 +63,9 @@ def verify(path: Path | str, *, progress: Progress = SILENT) -> VerifySummary:
 def _verify_bundle(path: Path, summary: VerifySummary) -> None:
     summary.files = 1 if path.is_file() else sum(file.is_file() for file in path.rglob("*"))
     try:
-        Bundle.load(path)
+        bundle = Bundle.load(path)
+        if bundle.kept:
+            bundle.learned()
     except BundleError as error:
         summary.findings.append(Finding(str(path), "bundle_invalid", str(error)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from shelfwise.metrics.calibration import reliability
 from shelfwise.metrics.confusion import CategoryScores, ConfusedPair, confused_pairs, confusion, per_category
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from shelfwise.metrics.answers import Answers
     from shelfwise.metrics.classification import Scores
@@ -38,6 +38,8 @@ def report_data(
     command: str,
     photo: Callable[[str], str] = no_photo,
     leave_one_out: Scores | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    learned: Mapping[str, Any] | None = None,
     notes: Sequence[Note] = (),
     facts: Sequence[FactGroup] = (),
     pairs: int = 10,
@@ -45,8 +47,8 @@ def report_data(
 ) -> ReportData:
     """Collect everything a report shows about answers.
 
-    `photo` gives a product's thumbnail as a data URI (see `thumbnail`), or "" where there is none; it is asked once for
-    each product shown.
+    `metrics` is what metrics.json holds, `learned` the facts of the bundle; parts of both may be absent. `photo` gives a
+    product's thumbnail as a data URI (see `thumbnail`), or "" where there is none; it is asked once for each product shown.
     """
     shown = _Examples(answers, taxonomy, cache(photo))
     matrices, left_out = _matrices(answers, taxonomy)
@@ -57,13 +59,16 @@ def report_data(
         date=date,
         scores=scores,
         leave_one_out=leave_one_out,
+        metrics=metrics or {},
+        learned=learned or {},
+        taxonomy=taxonomy,
         notes=tuple(notes),
         level_sizes=tuple(len(nodes) for nodes in answers.level_nodes),
         categories=tuple(_category(row, taxonomy) for row in per_category(confusion(answers))),
         matrices=matrices,
         left_out_levels=left_out,
         pairs=tuple(shown.pair(pair) for pair in confused_pairs(answers, limit=pairs, examples=3)),
-        bins=tuple(reliability(answers)),
+        bins={name: tuple(reliability(answers, level)) for level, name in [*enumerate(answers.level_names)][::-1]},
         wrong=shown.of([row for row in np.argsort(-answers.confidence, kind="stable") if not right[row]][:examples]),
         unsure=shown.of(np.argsort(answers.confidence, kind="stable")[:examples]),
         facts=tuple(facts),

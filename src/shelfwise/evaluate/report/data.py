@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shelfwise.metrics.calibration import ReliabilityBin
     from shelfwise.metrics.classification import Scores
+    from shelfwise.taxonomy import Taxonomy
 
 Path = tuple[str, ...]
 
@@ -83,9 +86,10 @@ class Matrix:
 class ReportData:
     """Everything on the page.
 
-    `scores` are those of the evaluated products, `leave_one_out` what was expected while learning; levels run from the
-    top, `level_sizes` counts their nodes; `wrong` and `unsure` are galleries; `left_out_levels` names the levels that
-    are too large to draw as a matrix.
+    `scores` are those of the evaluated products, `leave_one_out` what was expected while learning, `metrics` what
+    metrics.json holds, `learned` the facts of the bundle; levels run from the top, `level_sizes` counts their nodes; `bins`
+    by level, the deepest first; `wrong` and `unsure` are galleries; `left_out_levels` names the levels that are too large
+    to draw as a matrix.
     """
 
     title: str
@@ -93,13 +97,16 @@ class ReportData:
     date: str
     scores: Scores
     leave_one_out: Scores | None
+    metrics: Mapping[str, Any]
+    learned: Mapping[str, Any]
+    taxonomy: Taxonomy
     notes: tuple[Note, ...]
     level_sizes: tuple[int, ...]
     categories: tuple[CategoryRow, ...]
     matrices: tuple[Matrix, ...]
     left_out_levels: tuple[str, ...]
     pairs: tuple[Pair, ...]
-    bins: tuple[ReliabilityBin, ...]
+    bins: Mapping[str, tuple[ReliabilityBin, ...]]
     wrong: tuple[Example, ...]
     unsure: tuple[Example, ...]
     facts: tuple[FactGroup, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shelfwise.evaluate.report.data import Note, ReportData
@@ -25,12 +25,35 @@ MEANINGS = {
         "Micro-F1",
         "Precision, recall and F1 over all products at once; with one answer each, top-1.",
     ),
+    "hierarchical_f1": (
+        "Hierarchical F1",
+        "F1 that counts every shelf on the way down: a wrong variety of the right fruit is nearly right.",
+    ),
+    "hierarchical_precision": (
+        "Hierarchical precision",
+        "Of the shelves on the ways answered, how many are on the right way.",
+    ),
+    "hierarchical_recall": (
+        "Hierarchical recall",
+        "Of the shelves on the right ways, how many the answers went through.",
+    ),
+    "tree_distance": (
+        "Tree distance",
+        "Steps in the tree from the answer to the right category, on average over all products; lower is better.",
+    ),
+    "mistake_distance": (
+        "Tree distance of mistakes",
+        "The same over wrong answers alone: 2 is a sibling, more is another branch; lower is better.",
+    ),
     "log_loss": ("Log-loss", "How little probability the right category was given; 0 is perfect, lower is better."),
     "calibration_error": (
         "Calibration error",
         "How far stated confidence is from being right, on average over 15 bins; lower is better.",
     ),
 }
+NOT_SHARES = ("log_loss", "tree_distance", "mistake_distance")
+OF_TREES = ("hierarchical_f1", "hierarchical_precision", "hierarchical_recall", "tree_distance", "mistake_distance")
+PROPORTIONS = ("top1", "top5", "micro_f1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +92,16 @@ def interval(estimate: Estimate, is_share: bool) -> str:
 
 
 def all_figures(data: ReportData) -> list[Figure]:
-    """List the figures over the leaves, in the order of MEANINGS."""
-    return [_leaf_figure(data, key) for key in MEANINGS if key in data.scores.figures]
+    """List the figures over the leaves, in the order of MEANINGS; those of trees where there is more than one level."""
+    left_out = OF_TREES if len(data.level_sizes) == 1 else ()
+    return [_leaf_figure(data, key) for key in MEANINGS if key in data.scores.figures and key not in left_out]
 
 
 def _leaf_figure(data: ReportData, key: str) -> Figure:
     name, meaning = MEANINGS[key]
     other = data.leave_one_out.figures.get(key) if data.leave_one_out else None
-    return _figure(data, name, meaning, data.scores.figures[key], other, proportion=key in ("top1", "top5", "micro_f1"))
+    found = _figure(data, name, meaning, data.scores.figures[key], other, proportion=key in PROPORTIONS)
+    return replace(found, is_share=key not in NOT_SHARES)
 
 
 def level_figures(data: ReportData) -> list[tuple[str, int, Figure, Figure]]:
@@ -103,8 +128,7 @@ def _figure(
     disagrees = False
     if other is not None and data.leave_one_out is not None and proportion:
         disagrees = _disagree(estimate, data.scores, other, data.leave_one_out)
-    is_share = name != MEANINGS["log_loss"][0]
-    return Figure(name, meaning, estimate, None if other is None else other.value, disagrees, is_share)
+    return Figure(name, meaning, estimate, None if other is None else other.value, disagrees, is_share=True)
 
 
 def _disagree(estimate: Estimate, scores: Scores, other: Estimate, others: Scores) -> bool:
@@ -119,6 +143,16 @@ def verdict(data: ReportData) -> str:
         return f"{first}."
     above = [f"about {round(100 * value)} in the right {level} category" for level, value in rows[1:]]
     return f"{first}, {' and '.join(above)}."
+
+
+def mistakes(data: ReportData) -> str:
+    """Say how near the wrong answers are, where the tree has more than one level and something is wrong."""
+    shares = [
+        f"{percent(figures['mistakes_within'].value, 0)} within the right {level} category"
+        for level, figures in data.scores.levels.items()
+        if "mistakes_within" in figures
+    ]
+    return f"Of the wrong answers, {' and '.join(shares[::-1])}." if shares else ""
 
 
 def disagreement(data: ReportData) -> Note | None:

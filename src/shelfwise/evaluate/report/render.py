@@ -11,7 +11,12 @@ import jinja2
 from markupsafe import Markup
 
 from shelfwise.evaluate.report import figures
+from shelfwise.evaluate.report.curves import KEPT, curves, risk_scale
 from shelfwise.evaluate.report.diagram import diagram
+from shelfwise.evaluate.report.learned import trees, voices
+from shelfwise.evaluate.report.photos import by_photos
+from shelfwise.evaluate.report.rivals import rivals
+from shelfwise.evaluate.report.stops import stops
 from shelfwise.page.environment import environment, ours, shared
 
 if TYPE_CHECKING:
@@ -50,6 +55,15 @@ def _view(report: ReportData) -> dict[str, Any]:
         "figures": all_figures,
         "levels": levels,
         "most_support": max((row.support for row in report.categories), default=0),
-        "diagram": diagram(report.bins),
+        "mistakes": figures.mistakes(report),
+        "diagrams": {level: diagram(bins) for level, bins in report.bins.items()},
+        "curves": curves(report.metrics),
+        "kept": KEPT,
+        "scale": risk_scale(report.metrics),
+        "stops": stops(report.metrics),
+        "by_photos": by_photos(report.metrics),
+        "rivals": rivals(report.metrics),
+        "voices": voices(report.learned),
+        "trees": trees(report.learned, report.taxonomy),
         "matrices": [asdict(matrix) for matrix in report.matrices],
     }

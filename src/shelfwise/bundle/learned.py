@@ -1,0 +1,216 @@
+"""What a bundle keeps so that it can be changed without learning anew: sums of its products, and which these are."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from shelfwise.errors import BundleError, OptionError, ShelfwiseError
+from shelfwise.statistics.packed import packed, unpacked
+from shelfwise.statistics.sufficient import SufficientStatistics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.integer[Any]]
+
+STATISTICS, PRODUCTS = "statistics.safetensors", "learned.parquet"
+_BOUND_TO = "categories"
+_SHOWN = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What a ridge head was learned from.
+
+    statistics: of the products' vectors (d, c columns); penalty: dimensionless; product_ids (p,) text, column (p,) int32,
+    digest (p,) uint64 of each product's vector, see `digests`.
+    """
+
+    statistics: SufficientStatistics
+    penalty: float
+    product_ids: NDArray[np.object_]
+    column: NDArray[np.int32]
+    digest: NDArray[np.uint64]
+
+    @classmethod
+    def of(
+        cls, product_ids: NDArray[np.object_], x: NDArray[np.float32], column: Numbers, categories: int, penalty: float
+    ) -> Learned:
+        """Make it of all products, vectors x (p, d)."""
+        statistics = SufficientStatistics(x.shape[1], categories)
+        statistics.add(x, column)
+        ids = np.asarray(product_ids, dtype=np.object_)
+        return cls(statistics, penalty, ids, np.asarray(column, dtype=np.int32), digests(x))
+
+    def __len__(self) -> int:
+        return len(self.product_ids)
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {product: place for place, product in enumerate(self.product_ids)}
+
+    def places(self, product_ids: Sequence[str] | NDArray[np.object_]) -> NDArray[np.int64]:
+        """Return the place of each product, -1 for one that was never learned."""
+        return np.array([self._place.get(product, -1) for product in product_ids], dtype=np.int64)
+
+    def added(self, product_ids: NDArray[np.object_], x: NDArray[np.float32], column: Numbers) -> Learned:
+        """Add products; raises OptionError where one was learned before, or is given twice."""
+        known = product_ids[self.places(product_ids) >= 0]
+        if len(known):
+            raise OptionError(f"{listed(known)} learned before: remove it first where it is to be learned anew")
+        if len(set(product_ids)) < len(product_ids):
+            raise OptionError("a product is to be added twice")
+        statistics = self._copied()
+        statistics.add(x, column)
+        return Learned(
+            statistics, self.penalty, np.concatenate([self.product_ids, product_ids]),
+            np.concatenate([self.column, np.asarray(column, np.int32)]), np.concatenate([self.digest, digests(x)]),
+        )  # fmt: skip
+
+    def removed(self, product_ids: NDArray[np.object_], x: NDArray[np.float32]) -> Learned:
+        """Take products away, given the vectors (m, d) that they were learned with; raises OptionError for others."""
+        places = self.checked(product_ids, x)
+        if len(places) == len(self):
+            raise OptionError("no product would be left to have learned from")
+        statistics = self._copied()
+        statistics.remove(x, self.column[places])
+        rest = np.delete(np.arange(len(self)), places)
+        return Learned(statistics, self.penalty, self.product_ids[rest], self.column[rest], self.digest[rest])
+
+    def moved(self, product_ids: NDArray[np.object_], x: NDArray[np.float32], column: Numbers) -> Learned:
+        """Put products into other columns, given the vectors (m, d) that they were learned with."""
+        places = self.checked(product_ids, x)
+        statistics = self._copied()
+        old, new = self.column[places], np.asarray(column, np.int32)
+        for place, of_one in enumerate(x.astype(np.float64)):
+            statistics.sums[:, old[place]] -= of_one
+            statistics.sums[:, new[place]] += of_one
+        statistics.counts += np.bincount(new, minlength=statistics.categories)
+        statistics.counts -= np.bincount(old, minlength=statistics.categories)
+        moved = self.column.copy()
+        moved[places] = new
+        return Learned(statistics, self.penalty, self.product_ids, moved, self.digest)
+
+    def regrouped(self, column_of: Numbers, categories: int) -> Learned:
+        """Give the products of each column (c,) another of `categories` columns; -1 is for columns without products."""
+        column_of = np.asarray(column_of, dtype=np.int64)
+        kept = np.flatnonzero(column_of >= 0)
+        if (self.statistics.counts[column_of < 0] > 0.5).any():
+            raise OptionError("a column that holds products cannot go")
+        with_products = SufficientStatistics(self.statistics.d, len(kept))
+        with_products.gram = self.statistics.gram
+        with_products.sums = self.statistics.sums[:, kept]
+        with_products.counts = self.statistics.counts[kept]
+        statistics = with_products.grouped(column_of[kept], categories)
+        column = column_of[self.column].astype(np.int32)
+        return Learned(statistics, self.penalty, self.product_ids, column, self.digest)
+
+    def checked(self, product_ids: NDArray[np.object_], x: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the places of products; raises OptionError where one was never learned, or looked otherwise then."""
+        places = self.places(product_ids)
+        if (places < 0).any():
+            raise OptionError(f"{listed(product_ids[places < 0])} never learned, and cannot be taken out")
+        if len(set(product_ids)) < len(product_ids):
+            raise OptionError("a product is to be taken out twice")
+        changed = product_ids[self.digest[places] != digests(x)]
+        if len(changed):
+            raise OptionError(
+                f"{listed(changed)} learned with other photos than the catalog holds now, so that the sums cannot be taken "
+                "back: bring these photos back, or learn anew with  shelfwise train"
+            )
+        return places
+
+    def _copied(self) -> SufficientStatistics:
+        return self.statistics.grouped(np.arange(self.statistics.categories), self.statistics.categories)
+
+    def stored(self, categories: Sequence[str]) -> dict[str, bytes]:
+        """Return it as files of a bundle with these columns."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        s = self.statistics
+        tensors = {"gram": packed(s.gram), "sums": s.sums, "counts": s.counts, "penalty": np.array([self.penalty])}
+        table = {"product_id": pa.array(self.product_ids, pa.string()), "column": self.column, "digest": self.digest}
+        buffer = io.BytesIO()
+        pq.write_table(pa.table(table), buffer, compression="zstd")
+        named = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+        return {
+            STATISTICS: safetensors.numpy.save(named, {_BOUND_TO: _digest_of(categories)}),
+            PRODUCTS: buffer.getvalue(),
+        }
+
+    @classmethod
+    def restored(cls, statistics: bytes, products: bytes, categories: Sequence[str], d: int) -> Learned:
+        """Read what `stored` gave, for vectors of length d; raises BundleError for anything else."""
+        sums, penalty = _statistics(statistics, categories, d)
+        ids, column, digest = _products(products)
+        counts = np.bincount(column, minlength=len(categories)) if column.min(initial=0) >= 0 else np.empty(0)
+        if not np.array_equal(counts, sums.counts):
+            raise BundleError(PRODUCTS, f"does not list the products of {STATISTICS}")
+        return cls(sums, penalty, ids, column, digest)
+
+
+def digests(x: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """Return 8 bytes (p,) that tell vectors (p, d) apart: the blake2b of their float32 numbers."""
+    rows = np.ascontiguousarray(x, dtype="<f4")
+    each = b"".join(hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in rows)
+    return np.frombuffer(each, dtype="<u8").astype(np.uint64)
+
+
+def listed(product_ids: Sequence[str] | NDArray[np.object_]) -> str:
+    """Name products as the subject of a sentence that goes on with a participle."""
+    shown = ", ".join(repr(str(product)) for product in product_ids[:_SHOWN])
+    if len(product_ids) == 1:
+        return f"the product {shown} was"
+    return f"{len(product_ids):,} products ({shown}{', ...' if len(product_ids) > _SHOWN else ''}) were"
+
+
+def _statistics(data: bytes, categories: Sequence[str], d: int) -> tuple[SufficientStatistics, float]:
+    c = len(categories)
+    shapes = {"gram": (d * (d + 1) // 2,), "sums": (d, c), "counts": (c,), "penalty": (1,)}
+    try:
+        tensors = safetensors.numpy.load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        if header.get("__metadata__", {}).get(_BOUND_TO) != _digest_of(categories):
+            raise BundleError(STATISTICS, "was made for other categories, or for these in another order")
+        for name, shape in shapes.items():
+            if tensors[name].shape != shape or tensors[name].dtype != np.float64 or not np.isfinite(tensors[name]).all():
+                raise BundleError(STATISTICS, f"{name} is not {shape} finite float64 numbers")
+        arrays = {"gram": unpacked(tensors["gram"]), "sums": tensors["sums"], "counts": tensors["counts"]}
+        return SufficientStatistics.from_arrays(arrays), float(tensors["penalty"][0])
+    except BundleError:
+        raise
+    except (safetensors.SafetensorError, ShelfwiseError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BundleError(STATISTICS, f"does not hold statistics ({error})") from error
+
+
+def _products(data: bytes) -> tuple[NDArray[np.object_], NDArray[np.int32], NDArray[np.uint64]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(io.BytesIO(data))
+        ids = np.array(table.column("product_id").to_pylist(), dtype=np.object_)
+        column, digest = table.column("column").to_numpy(), table.column("digest").to_numpy()
+        if len(set(ids)) < len(ids) or column.dtype != np.int32 or digest.dtype != np.uint64:
+            raise BundleError(PRODUCTS, "lists a product twice, or holds columns of another kind")
+        return ids, column, digest
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        if isinstance(error, BundleError):
+            raise
+        raise BundleError(PRODUCTS, f"is not a table of products ({error})") from error
+
+
+def _digest_of(categories: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(list(categories)).encode()).hexdigest()

@@ -1,0 +1,178 @@
+"""A head for all categories that says which specialist to ask.
+
+The probabilities of the head for all, summed over the categories of a group, are those of the group: any fine classifier is
+a coarse one through the tree. Within a group its specialist answers; where a group has none, the head for all does.
+Source: the coarse and specific classifiers of the Cdiscount system that docs/experiments.md describes under hierarchies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from shelfwise.classifiers.flat import Flat
+from shelfwise.classifiers.heads import restored_head
+from shelfwise.classifiers.stored import Stored, Tensors, positive, prefixed
+from shelfwise.columns import summed
+from shelfwise.errors import BundleError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from shelfwise.columns import Columns
+
+    # Asks the specialist of a group about some rows: log-probabilities (m, categories of the group).
+    Ask = Callable[[int, NDArray[np.intp]], NDArray[np.float32]]
+
+RoutingKind = Literal["hard", "soft"]
+
+
+@dataclass(frozen=True, eq=False)
+class Routing:
+    """Who is asked about what.
+
+    branch_of: (c,) the branch of each category; group_of_branch: (branches,); asked: the groups that have a specialist.
+    hard asks the specialist of the likeliest branch, and leaves `doubt`, the share of held-out rows that were sent the wrong
+    way, to all other categories, though never so much that one of them would become the answer. soft asks all of them and
+    weighs each by the probability of its group.
+    """
+
+    kind: RoutingKind
+    doubt: float
+    branch_of: NDArray[np.int32]
+    group_of_branch: NDArray[np.int32]
+    asked: tuple[int, ...]
+
+    @property
+    def group_of(self) -> NDArray[np.int32]:
+        """The group of each category, (c,)."""
+        return np.asarray(self.group_of_branch[self.branch_of])
+
+    def columns(self, group: int) -> NDArray[np.intp]:
+        """Return the columns of a group's categories."""
+        return np.flatnonzero(self.group_of == group)
+
+    def branches(self, log_probabilities: NDArray[np.float32]) -> NDArray[np.intp]:
+        """Return the likeliest branch (n,) by log-probabilities (n, c) of the head for all."""
+        shares = summed(np.exp(log_probabilities), self.branch_of, len(self.group_of_branch))
+        return np.asarray(shares.argmax(axis=1))
+
+    def combined(self, flat: NDArray[np.float32], ask: Ask) -> NDArray[np.float32]:
+        """Return log-probabilities (n, c) of those (n, c) of the head for all and of what the specialists answer."""
+        return self._soft(flat, ask) if self.kind == "soft" else self._hard(flat, ask)
+
+    def _soft(self, flat: NDArray[np.float32], ask: Ask) -> NDArray[np.float32]:
+        mixed, every = flat.copy(), np.arange(len(flat))
+        for group in self.asked:
+            columns = self.columns(group)
+            mixed[:, columns] = _log_sum(flat[:, columns]) + ask(group, every)
+        return mixed
+
+    def _hard(self, flat: NDArray[np.float32], ask: Ask) -> NDArray[np.float32]:
+        mixed, sent_to = np.empty_like(flat), self.group_of_branch[self.branches(flat)]
+        for group in np.unique(sent_to):
+            rows, columns = np.flatnonzero(sent_to == group), self.columns(group)
+            outside = np.setdiff1d(np.arange(flat.shape[1]), columns)
+            of_rows = flat[rows]
+            inside = ask(group, rows) if group in self.asked else _normalized(of_rows[:, columns])
+            if len(outside):
+                rest = _normalized(of_rows[:, outside])
+                doubt = _bounded(self.doubt, inside, rest)
+                of_rows[:, outside] = rest + np.log(doubt)
+                inside = inside + np.log1p(-doubt)
+            of_rows[:, columns] = inside
+            mixed[rows] = of_rows
+        return mixed
+
+
+@dataclass(frozen=True, eq=False)
+class Routed:
+    """A head for all categories, and the specialists of groups of them, in the order of `routing.asked`."""
+
+    flat: Flat
+    specialists: tuple[Flat, ...]
+    routing: Routing
+
+    def log_probabilities(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return log-probabilities (n, c) of vectors (n, d)."""
+        of_group = dict(zip(self.routing.asked, self.specialists, strict=True))
+        flat = self.flat.log_probabilities(z)
+        return self.routing.combined(flat, lambda group, rows: of_group[group].log_probabilities(z[rows]))
+
+    def stored(self) -> Stored:
+        """Return it as it lies in a file."""
+        description, tensors = self.flat.stored()
+        specialists = []
+        for group, specialist in zip(self.routing.asked, self.specialists, strict=True):
+            of_one, named = specialist.stored()
+            specialists.append({"group": group, "temperature": of_one["temperature"], "head": of_one["head"]})
+            tensors |= prefixed(f"specialist{group}", named)
+        return description | {
+            "hierarchy": "routed",
+            "routing": self.routing.kind,
+            "doubt": self.routing.doubt,
+            "branch_of": self.routing.branch_of.tolist(),
+            "group_of_branch": self.routing.group_of_branch.tolist(),
+            "specialists": specialists,
+        }, tensors
+
+    @classmethod
+    def restored(cls, values: dict[str, Any], tensors: Tensors, d: int, columns: Columns) -> Routed:
+        """Read what `stored` gave."""
+        asked = tuple(int(of_one["group"]) for of_one in values["specialists"])
+        routing = Routing(
+            _routing_kind(values["routing"]), _share(values["doubt"]),
+            branch_of := _numbers(values["branch_of"], len(columns), "branches of the categories"),
+            _numbers(values["group_of_branch"], int(branch_of.max()) + 1, "groups of the branches"), asked,
+        )  # fmt: skip
+        if len(set(asked)) != len(asked) or not set(asked) <= set(routing.group_of_branch.tolist()):
+            raise BundleError("bundle.json", f"specialists of the groups {asked}, which do not fit the branches")
+        specialists = []
+        for group, of_one in zip(asked, values["specialists"], strict=True):
+            named = tensors.under(f"specialist{group}").under("head")
+            head = restored_head(of_one["head"], named, d, len(routing.columns(group)))
+            specialists.append(Flat(head, positive(of_one["temperature"], "temperature of a specialist")))
+        return cls(Flat.restored(values, tensors, d, columns), tuple(specialists), routing)
+
+
+def _log_sum(log_probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    top = log_probabilities.max(axis=1, keepdims=True)
+    return np.asarray(top + np.log(np.exp(log_probabilities - top).sum(axis=1, keepdims=True)))
+
+
+def _normalized(log_probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(log_probabilities - _log_sum(log_probabilities))
+
+
+def _bounded(doubt: float, inside: NDArray[np.float32], rest: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the doubt (n, 1) at which the best of the rest, (n, k) log-probabilities, stays below the best inside."""
+    best_inside, best_outside = (np.exp(part.max(axis=1, keepdims=True)) for part in (inside, rest))
+    return np.asarray(np.minimum(np.float32(doubt), np.float32(0.99) * best_inside / (best_inside + best_outside)))
+
+
+def _routing_kind(value: object) -> RoutingKind:
+    if value == "hard":
+        return "hard"
+    if value == "soft":
+        return "soft"
+    raise BundleError("bundle.json", f"the routing {value!r} is unknown")
+
+
+def _share(value: object) -> float:
+    share = positive(value, "doubt of the routing")
+    if share >= 1:
+        raise BundleError("bundle.json", f"the doubt of the routing {share} is no share")
+    return share
+
+
+def _numbers(value: object, count: int, what: str) -> NDArray[np.int32]:
+    """Read `count` numbers that leave none out between 0 and the largest."""
+    numbers = np.array(value)
+    if numbers.shape != (count,) or numbers.dtype.kind != "i":
+        raise BundleError("bundle.json", f"the {what} are not {count} whole numbers")
+    if not np.array_equal(np.unique(numbers), np.arange(numbers.max() + 1)):
+        raise BundleError("bundle.json", f"the {what} are not numbered from 0 without gaps")
+    return numbers.astype(np.int32)
