@@ -87,14 +87,14 @@ def with_first(data: ProductFeatures, photos: int) -> ProductFeatures:
     return replace(full, photos=full.photos[kept], product=full.product[kept], picture=full.picture[kept])
 
 
-def bound_catalog(backbone: str | None) -> Catalog:
+def bound_catalog() -> Catalog:
     """Import and embed the products, where that was not done before; vectors of the same photos are taken over."""
     path, single = DATA / "grocery-products.catalog", DATA / "grocery.catalog"
     if not path.exists():
         ingest(GrocerySource(harness.DATA / "grocery", photos_per_product=MOST), path)
         if single.exists():
             take_vectors(Catalog(single), Catalog(path))
-    embed(path, EmbedOptions(backbone=backbone))
+    embed(path, EmbedOptions())
     return Catalog(path)
 
 
@@ -104,9 +104,10 @@ def take_vectors(source: Catalog, target: Catalog) -> None:
         target.append_embeddings(spec.key, pictures, source.embedding_rows(spec.key, np.arange(len(pictures))))
 
 
-def shop_of(catalog: Catalog, backbone: str | None) -> Shop:
-    layout = embedded_layout(catalog, backbone)
-    train, val, test = (read_products(catalog, layout, [split]) for split in ("train", "val", "test"))
+def shop_of(catalog: Catalog, step: int) -> Shop:
+    layout = embedded_layout(catalog)
+    splits = (read_products(catalog, layout, [split]) for split in ("train", "val", "test"))
+    train, val, test = (data.take(np.arange(0, len(data), step)) for data in splits)
     known = set(train.categories)
     columns = Columns(tuple(c for c in catalog.taxonomy.nodes_in_order if c in known), catalog.taxonomy)
     return Shop(train, val, test, columns)
@@ -152,21 +153,26 @@ def paired(right: np.ndarray, other: np.ndarray) -> dict[str, float]:
 def page(results: dict[str, Any], on: dict[str, Any], quick: bool) -> str:
     lines = [
         "# Products of 1 to 4 photos", "",
-        f"`python benchmarks/products.py{' --quick' if quick else ''}`, {date.today().isoformat()}. Ridge heads, "
-        f"{'lite0' if quick else 'the default backbones'}; 95 % intervals (Wilson).",
+        f"`python benchmarks/products.py{' --quick' if quick else ''}`, {date.today().isoformat()}. Ridge heads on the "
+        f"default backbones{', a third of the products' if quick else ''}; 95 % intervals (Wilson).",
         f"Machine: {on['cpu']}, {on['cores']} cores, {on['system']}.", "",
     ]  # fmt: skip
     for binding, found in results.items():
         p, pools = found["products"], found["pools"]
         lines += [f"## Photos bound {binding}: {p['train']:,} train, {p['val']:,} val, {p['test']:,} test products", ""]
-        lines += ["| pool | log-loss held out | top-1 held out | val | test | won / lost against mean | p |", "|---|---|---|---|---|---|---|"]  # fmt: skip
+        heads = ("pool", "log-loss held out", "top-1 held out", "val", "test", "won / lost against mean", "p")
+        lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
         for kind, row in pools.items():
             name, mean = f"**{kind}**" if kind == found["chosen"] else kind, row["against_mean"]
             lines.append(
                 f"| {name} | {row['held_out']['log_loss']:.3f} | {row['held_out']['top1']:.1%} | {shown(row['val'])} | "
                 f"{shown(row['test'])} | {mean['won']} / {mean['lost']} | {mean['p']:.2g} |"
             )
-        lines += ["", "Bold is what `--pool auto` takes, by the least log-loss of products of train held out with their look-alikes.", ""]  # fmt: skip
+        lines += [
+            "",
+            "Bold: taken by `--pool auto`, the least log-loss of train products held out with their look-alikes.",
+            "",
+        ]
         lines += table("Test products by their number of photos", pools, "by_count")
         lines += table("The same photos, each answered alone", pools, "alone_by_count", "photos_alone")
         lines += table(f"Test products of {MOST} photos of which only the first so many are there", pools, "missing")
@@ -231,8 +237,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
 def main() -> None:
     options = harness.arguments(__doc__)
     on = harness.machine()
-    backbone = "lite0" if options.quick else None
-    shop = shop_of(bound_catalog(backbone), backbone)
+    shop = shop_of(bound_catalog(), 3 if options.quick else 1)
     results = {"in bursts": figures_of(shop), "by chance": figures_of(shop.by_chance(seed=0))}
     stem = harness.RESULTS / ("products-quick" if options.quick else "products")
     values = {"date": date.today().isoformat(), "quick": options.quick, "machine": on, "results": results}

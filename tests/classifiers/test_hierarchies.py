@@ -79,7 +79,9 @@ def test_levels_at_temperature_one_are_the_flat_head():
     np.testing.assert_allclose(levels.log_probabilities(x), flat.log_probabilities(x), atol=2e-5)
 
 
-@given(st.integers(0, 2**31), st.sampled_from(["sum", "logsumexp"]), st.lists(st.floats(0.05, 20), min_size=3, max_size=3))
+@given(
+    st.integers(0, 2**31), st.sampled_from(["sum", "logsumexp"]), st.lists(st.floats(0.05, 20), min_size=3, max_size=3)
+)
 def test_probabilities_of_levels_sum_to_one(seed: int, together: str, temperatures: list[float]):
     x = np.random.default_rng(seed).standard_normal((5, 4)).astype(np.float32)
     levels = Levels(drawn_head(4, 6, seed % 1000), together, tuple(temperatures), COLUMNS)
@@ -107,7 +109,7 @@ def test_children_of_one_parent_share_what_softmax_gives_them(seed: int, parents
 def test_soft_routing_weighs_each_specialist_by_its_branch_as_worked_by_hand():
     routing = Routing("soft", 0.1, np.array([0, 0, 0, 1, 1, 2], np.int32), np.arange(3, dtype=np.int32), (0,))
     flat = shares(0.1, 0.2, 0.3, 0.1, 0.2, 0.1)
-    mixed = np.exp(routing.combined(flat, lambda group, rows: shares(0.5, 0.25, 0.25)))
+    mixed = np.exp(routing.combined(flat, lambda _group, _rows: shares(0.5, 0.25, 0.25)))
     np.testing.assert_allclose(mixed, [[0.3, 0.15, 0.15, 0.1, 0.2, 0.1]], rtol=1e-5)
 
 
@@ -129,7 +131,7 @@ def test_hard_routing_asks_only_the_specialist_of_the_likeliest_branch():
 
 def test_the_likeliest_branch_of_a_group_counts_not_the_largest_group():
     routing = Routing("hard", 0.1, np.array([0, 1, 2, 3, 3, 3], np.int32), np.array([0, 0, 0, 1], np.int32), ())
-    mixed = routing.combined(shares(0.2, 0.2, 0.2, 0.15, 0.15, 0.1), lambda group, rows: np.empty(0))
+    mixed = routing.combined(shares(0.2, 0.2, 0.2, 0.15, 0.15, 0.1), lambda _group, _rows: np.empty(0))
     assert mixed[0].argmax() in (3, 4)
 
 
@@ -168,7 +170,8 @@ def damaged(values: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("changes", [
-    {"together": "max"}, {"temperatures": [1.0, 1.0]}, {"temperatures": [1.0, 0.0, 1.0]}, {"temperatures": 3}, {"temperature": -1},
+    {"together": "max"}, {"temperatures": [1.0, 1.0]}, {"temperatures": [1.0, 0.0, 1.0]}, {"temperatures": 3},
+    {"temperature": -1},
 ])  # fmt: skip
 def test_damaged_levels_are_refused(changes: dict[str, Any]):
     values, tensors = Member("ridge", Levels(drawn_head(4, 6), "sum", (0.5, 2.0, 1.0), COLUMNS)).stored()

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shelfwise.classifiers.certainty import threshold_for
 from shelfwise.columns import Columns
 from shelfwise.evaluate.metrics import curves_of
 from shelfwise.evaluate.report.assemble import report_data
 from shelfwise.evaluate.report.data import FactGroup, ReportData
+from shelfwise.metrics.abstention import abstention
 from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import score
 from shelfwise.metrics.intervals import Estimate, Proportion, wilson_interval
@@ -95,8 +97,8 @@ def grocery_like_report(p: int = 2485) -> ReportData:
     )
 
 
-def drawn_metrics(answers: Answers, threshold: float = 0.9) -> dict[str, Any]:
-    """Compute what metrics.json holds beside the scores: stops at a threshold, photos, another bundle."""
+def drawn_metrics(answers: Answers) -> dict[str, Any]:
+    """Compute what metrics.json holds beside the scores: stops, photos, another bundle."""
     top1 = score(answers, resamples=100).figures["top1"].to_dict()
     other = lifelike_answers(answers.columns.taxonomy, len(answers), noise=1.45)
     scores = score(other, resamples=0)
@@ -111,7 +113,7 @@ def drawn_metrics(answers: Answers, threshold: float = 0.9) -> dict[str, Any]:
         "products": len(answers),
         "top1": top1,
         "risk_coverage": curves_of(answers, resamples=100),
-        "abstention": drawn_abstention(answers, threshold),
+        "abstention": drawn_abstention(answers),
         "photos": {"top1": {"value": top1["value"] - 0.04}},
         "by_photo_count": {
             count: {
@@ -166,26 +168,10 @@ def drawn_learned() -> dict[str, Any]:
     }
 
 
-def drawn_abstention(answers: Answers, threshold: float, max_error: float = 0.05) -> dict[str, Any]:
-    """Stop each way where its probability falls below a threshold, and count."""
-    p = len(answers)
-    depth = (answers.way_probability >= threshold).sum(axis=1)
-    right = np.equal(answers.way, answers.level_truth)
-    levels = {}
-    for level, name in enumerate(answers.level_names):
-        here = depth == level + 1
-        wrong = share_of(float((~right[here, level]).mean()), int(here.sum())) if here.any() else None
-        levels[name] = {"coverage": share_of(float(here.mean()), p), "error": wrong}
-    given = depth > 0
-    wrong_given = ~right[given, depth[given] - 1]
-    return {
-        "max_error": max_error,
-        "threshold": threshold,
-        "error": share_of(float(wrong_given.mean()) if given.any() else 0.0, max(1, int(given.sum()))),
-        "coverage": share_of(float(given.mean()), p),
-        "unsure": share_of(float((~given).mean()), p),
-        "levels": levels,
-    }
+def drawn_abstention(answers: Answers, max_error: float = 0.05, held_out: int = 2000) -> dict[str, Any]:
+    """Set a threshold on other products, and stop the answers there."""
+    others = lifelike_answers(answers.columns.taxonomy, held_out, seed=4)
+    return abstention(answers, threshold_for(others, max_error), resamples=100)
 
 
 def share_of(value: float, n: int) -> dict[str, float]:

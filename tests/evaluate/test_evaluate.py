@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hiclass import metrics as hiclass
 from sklearn.metrics import f1_score
 
 from conftest import SMALL
@@ -14,14 +15,16 @@ from drawn_shop import photo, shelf, write
 from shelfwise.backbones.products import read_products
 from shelfwise.bundle import Bundle
 from shelfwise.catalog import Catalog, changing
+from shelfwise.cli import main
 from shelfwise.embed import embed
 from shelfwise.errors import CatalogError, LabelMismatchError
 from shelfwise.evaluate import evaluate
 from shelfwise.images.draw import KINDS
 from shelfwise.ingest import FolderSource, ingest
-from shelfwise.options import EvaluateOptions, PredictOptions
+from shelfwise.options import EvaluateOptions, PredictOptions, TrainOptions
 from shelfwise.predict import Prediction, predict
 from shelfwise.taxonomy import Node, Taxonomy
+from shelfwise.train import train
 
 ALLOW = EvaluateOptions(allow_missing_classes=True)
 
@@ -244,3 +247,58 @@ def test_a_bundle_of_other_backbones_than_the_catalog_says_what_to_type(drawn_ca
         CatalogError, match=r"have no embedding lite0-96-fp32: type  shelfwise embed .* --backbone lite0@96"
     ):
         evaluate(drawn_bundle, drawn_catalog)
+
+
+def test_hierarchical_figures_are_those_of_hiclass_on_the_answers_of_predict(
+    misfiled: Path, drawn_bundle: Path, by_hand: list[tuple[str, Prediction]]
+):
+    truths = [truth.split("/") for truth, _ in by_hand]
+    answers = [prediction.answers[0][0].split("/") for _, prediction in by_hand]
+    truths, answers = ([["/".join(w[: i + 1]) for i in range(3)] for w in ways] for ways in (truths, answers))
+    metrics = evaluate(drawn_bundle, misfiled).metrics
+    assert metrics["hierarchical_precision"]["value"] == pytest.approx(hiclass.precision(truths, answers))
+    assert metrics["hierarchical_f1"]["value"] == pytest.approx(hiclass.f1(truths, answers))
+
+
+@pytest.fixture(scope="module")
+def weak_bundle(embedded_catalog: Path) -> Path:
+    """A bundle that learned from the few photos of the validation split alone."""
+    bundle = embedded_catalog.with_name("weak.bundle")
+    train(embedded_catalog, bundle, TrainOptions(learn_from="test"))
+    return bundle
+
+
+def test_two_bundles_are_compared_on_the_same_products(
+    misfiled: Path, drawn_bundle: Path, weak_bundle: Path, tmp_path: Path
+):
+    options = EvaluateOptions(against=(weak_bundle, drawn_bundle))
+    found = evaluate(drawn_bundle, misfiled, tmp_path / "report", options).metrics
+    other = evaluate(weak_bundle, misfiled).metrics
+    weak, same = found["against"]
+    assert (weak["name"], same["name"]) == ("weak.bundle", "shop.bundle")
+    assert weak["top1"] == other["top1"]["value"]
+    assert weak["lead"]["top1"]["value"] == pytest.approx(found["top1"]["value"] - other["top1"]["value"])
+    counts = weak["lead"]["levels"]["level3"]
+    assert counts["only_first"] - counts["only_second"] == round(36 * counts["value"])
+    assert same["lead"]["top1"] == {"value": 0, "low": 0, "high": 0, "only_first": 0, "only_second": 0, "p_value": 1}
+    assert json.loads((tmp_path / "report/metrics.json").read_text())["against"] == found["against"]
+    assert "weak.bundle" in (tmp_path / "report/index.html").read_text()
+
+
+def test_the_curves_end_where_all_products_are_kept(misfiled: Path, drawn_bundle: Path):
+    metrics = evaluate(drawn_bundle, misfiled).metrics
+    assert list(metrics["risk_coverage"]["levels"]) == ["level1", "level2", "level3"]
+    for level, curve in metrics["risk_coverage"]["levels"].items():
+        assert curve["points"][-1]["coverage"] == 1
+        assert curve["points"][-1]["risk"] == pytest.approx(1 - metrics["levels"][level]["top1"]["value"])
+    assert metrics["risk_coverage"]["points"] == metrics["risk_coverage"]["levels"]["level3"]["points"]
+
+
+def test_the_command_line_compares_bundles(
+    misfiled: Path, drawn_bundle: Path, weak_bundle: Path, capsys: pytest.CaptureFixture[str]
+):
+    code = main(["evaluate", str(drawn_bundle), str(misfiled), "--against", str(weak_bundle)])
+    assert code == 0
+    said = capsys.readouterr().out
+    assert "against weak.bundle" in said
+    assert "hierarchical F1" in said

@@ -11,14 +11,18 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from drawn_report import drawn_photo, grocery_like_report, grocery_like_tree, lifelike_answers
+from drawn_report import drawn_abstention, drawn_photo, grocery_like_report, grocery_like_tree, lifelike_answers
 from PIL import Image
 
 from shelfwise.columns import Columns
 from shelfwise.evaluate.report.assemble import LARGEST_MATRIX, report_data
+from shelfwise.evaluate.report.curves import curves, risk_scale
 from shelfwise.evaluate.report.data import Note, ReportData
 from shelfwise.evaluate.report.figures import disagreement
+from shelfwise.evaluate.report.learned import trees, voices
 from shelfwise.evaluate.report.render import render
+from shelfwise.evaluate.report.rivals import rivals
+from shelfwise.evaluate.report.stops import stops
 from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import score
 from shelfwise.metrics.intervals import Estimate
@@ -234,3 +238,89 @@ def test_a_thumbnail_is_a_small_jpeg_of_the_same_shape() -> None:
     picture = Image.open(io.BytesIO(base64.b64decode(encoded)))
     assert (picture.format, picture.size) == ("JPEG", (SIDE_PX // 2, SIDE_PX))
     assert np.abs(np.asarray(picture, dtype=int) - [200, 0, 0]).max() <= 4
+
+
+def test_the_curves_are_drawn_from_the_surest_product_to_all_on_one_scale(data: ReportData, html: str) -> None:
+    drawn = curves(data.metrics)
+    assert [curve.level for curve in drawn] == ["fine", "coarse", "top"]
+    scale = risk_scale(data.metrics)
+    for curve in drawn:
+        points = data.metrics["risk_coverage"]["levels"][curve.level]["points"]
+        places = [tuple(map(float, place.split())) for place in curve.line[1:].split("L")]
+        assert [x for x, _ in places] == pytest.approx([300 * p["coverage"] for p in points], abs=0.06)
+        assert [y for _, y in places] == pytest.approx(
+            [190 * (1 - min(p["risk"] / scale, 1)) for p in points], abs=0.06
+        )
+        assert curve.kept[-1] == points[-1]
+        assert f'd="{curve.line}"' in html
+
+
+def test_where_answers_stop_is_told_in_counts_that_sum_to_a_hundred(data: ReportData, html: str) -> None:
+    found = stops(data.metrics)
+    assert found is not None
+    assert sum(part.share for part in found.parts) == pytest.approx(1)
+    numbers = [int(number) for number in re.findall(r"\d+", found.told.partition("Of the answers")[0])]
+    assert numbers[0] == 100
+    assert numbers[1] == sum(numbers[2:-1])
+    assert numbers[1] + numbers[-1] == 100
+    assert found.told in html
+    assert "Asked for at most 5" in html
+
+
+def test_more_wrong_answers_than_asked_are_flagged(data: ReportData) -> None:
+    missed = {**data.metrics["abstention"], "error": {"value": 0.09, "low": 0.07, "high": 0.11}}
+    html = render(replace(data, metrics={**data.metrics, "abstention": missed}))
+    assert 'class="flag">more than asked' in html
+    assert "unlike those that the threshold was set on" in html
+    assert "more than asked" not in render(data)
+
+
+def test_nothing_sure_enough_is_said_so(data: ReportData) -> None:
+    never = drawn_abstention(lifelike_answers(grocery_like_tree(), 50), held_out=10)
+    html = render(replace(data, metrics={**data.metrics, "abstention": never}))
+    assert "No product got an answer." in html
+    assert "Nothing is answered: 10 held-out products cannot show" in html
+    assert Page(html).open == []
+
+
+def test_another_bundle_is_shown_with_the_lead_and_who_is_ahead(data: ReportData, html: str) -> None:
+    (rival,) = rivals(data.metrics)
+    assert rival.rows[0].name == "Top-1 accuracy, fine"
+    lead = data.metrics["against"][0]["lead"]["levels"]["fine"]
+    assert rival.rows[0].here - rival.rows[0].there == pytest.approx(lead["value"])
+    assert rival.rows[0].here == pytest.approx(data.scores.figures["top1"].value)
+    assert rival.rows[0].is_ahead == (lead["low"] > 0)
+    assert "lite0-only.bundle" in html
+
+
+def test_products_with_several_photos_have_a_table_and_single_photos_do_not(data: ReportData, html: str) -> None:
+    assert 'id="products"' in html
+    single = {**data.metrics, "by_photo_count": {"1": data.metrics["by_photo_count"]["1"]}}
+    assert 'id="products"' not in render(replace(data, metrics=single))
+
+
+def test_members_and_specialists_are_listed_and_a_single_head_is_not(data: ReportData, html: str) -> None:
+    assert [voice.name for voice in voices(data.learned)] == ["ridge", "mlp", "logistic"]
+    assert voices(data.learned)[0].saves == pytest.approx(0.668 - 0.541)
+    (compared, banded) = trees(data.learned, data.taxonomy)
+    assert [way.name for way in compared.ways if way.is_kept] == ["levels"]
+    assert [group.categories for group in banded.groups] == [30, 51, 2]
+    assert "own: Fruit" in html
+    assert "the head for all: too often taken for other branches" in html
+    plain = render(replace(data, learned={"members": [{"name": "ridge", "penalty": 0.1}]}))
+    assert 'id="learned"' not in plain
+
+
+def test_without_more_than_the_answers_the_other_sections_are_left_out(data: ReportData) -> None:
+    html = render(replace(data, metrics={}, learned={}))
+    page = Page(html)
+    assert not {"certainty", "products", "against", "learned"} & set(page.ids)
+    assert page.open == []
+
+
+def test_a_flat_tree_has_no_figures_of_trees() -> None:
+    taxonomy = flat_tree(["a", "b", "c"])
+    html = render(report_of(lifelike_answers(taxonomy, 60), taxonomy))
+    assert "Hierarchical F1" not in html
+    assert "Of the wrong answers" not in html
+    assert "All categories" in html

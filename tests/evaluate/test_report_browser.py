@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from drawn_report import grocery_like_report, grocery_like_tree, lifelike_answers
+from drawn_report import drawn_abstention, grocery_like_report, grocery_like_tree, lifelike_answers
 
 from shelfwise.evaluate.report.assemble import report_data
 from shelfwise.evaluate.report.render import render
@@ -108,6 +108,27 @@ def test_the_matrix_answers_to_the_keyboard(html: str, tmp_path: Path) -> None:
     readout = re.search(r'id="matrix-readout"[^>]*>([^<]*)<', dom)
     assert readout is not None
     assert re.fullmatch(r".+ answered as .+: \d+ of \d+ products? \(\d+\.\d\u202f%\)\.", readout[1])
+
+
+def test_the_curves_and_bars_of_certainty_have_the_size_of_their_numbers(html: str, tmp_path: Path) -> None:
+    deed = (
+        "const bars = [...document.querySelectorAll('.shares i')];"
+        "const whole = document.querySelector('.shares').getBoundingClientRect().width;"
+        "const parts = bars.map((bar) => (bar.getBoundingClientRect().width / whole).toFixed(3)).join(' ');"
+        "const lines = [...document.querySelectorAll('.risk-line')].map((line) => line.getTotalLength().toFixed(0)).join(' ');"
+        "document.body.dataset.seen = parts + ' | ' + lines;"
+    )
+    dom, console = opened(html, tmp_path, deed)
+    assert console == []
+    seen = re.search(r'data-seen="([^"]*)"', dom)
+    assert seen is not None
+    parts, lines = ([float(value) for value in side.split()] for side in seen[1].split("|"))
+    answers = lifelike_answers(grocery_like_tree(), 400)
+    found = drawn_abstention(answers)
+    shares = [level["stopped"]["value"] for level in reversed(found["levels"].values())] + [found["unsure"] / 400]
+    assert parts == pytest.approx([share for share in shares if share], abs=0.01)
+    assert len(lines) == 3
+    assert min(lines) > 250
 
 
 @pytest.mark.parametrize("kind", ["one category", "flat", "large", "hostile"])

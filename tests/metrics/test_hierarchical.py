@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from shelfwise.columns import Columns
 from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import Scores, score
-from shelfwise.metrics.hierarchical import TreeSums, overlap_of_first, overlap_of_way
+from shelfwise.metrics.hierarchical import TreeSums, figures_of_way, overlap_of_first, overlap_of_way
 from shelfwise.taxonomy import Node, Taxonomy
 
 # Food > Fruit > (Apple, Pear); Food > Bread (a leaf above the deepest level); Home > Lamp > Desk lamp
@@ -172,6 +172,21 @@ def test_the_intervals_are_those_of_a_plain_loop_over_resamples() -> None:
     for name, of_name in loop.items():
         expected = tuple(np.quantile(of_name, [0.025, 0.975]))
         assert (found.figures[name].low, found.figures[name].high) == pytest.approx(expected)
+
+
+def test_the_intervals_of_answers_that_stop_are_those_of_a_plain_loop() -> None:
+    answers = answers_over(uneven_tree(5), 50, seed=2)
+    depth = np.random.default_rng(0).integers(0, answers.columns.taxonomy.depth + 1, 50)
+    found = figures_of_way(answers, depth, seed=4, resamples=100)
+    rng = np.random.default_rng(4)
+    loop: dict[str, list[float]] = {name: [] for name in found}
+    for _ in range(100):
+        rows = rng.integers(0, 50, 50, dtype=np.int32)
+        for name, value in stopped(answers.take(rows), depth[rows]).items():
+            loop[name].append(value)
+    for name, of_name in loop.items():
+        assert found[name].value == pytest.approx(stopped(answers, depth)[name])
+        assert (found[name].low, found[name].high) == pytest.approx(tuple(np.nanquantile(of_name, [0.025, 0.975])))
 
 
 def test_without_mistakes_their_figures_are_absent_and_the_rest_is_not_called_certain() -> None:

@@ -9,10 +9,12 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import Ridge
+from sklearn.metrics import log_loss
 
 from shelfwise.backbones.products import ProductFeatures
 from shelfwise.classifiers.pools import KINDS, Pool, PoolKind
 from shelfwise.columns import Columns
+from shelfwise.statistics.calibration import fit_temperature
 from shelfwise.taxonomy import Node, Taxonomy
 from shelfwise.train import pooling
 from shelfwise.train.folds import FOLDS, fold_of
@@ -20,7 +22,8 @@ from shelfwise.train.gate import EVEN, Judged, fit_gate
 from shelfwise.train.heads import learn_ridge
 from shelfwise.train.hierarchies import learn_hierarchy
 from shelfwise.train.learned import LearnedMember, LearnedModel
-from shelfwise.train.pooling import Products, learn_member
+from shelfwise.train.pooled import Products
+from shelfwise.train.pooling import _beyond_chance, learn_member
 from shelfwise.train.rows import WAYS, Grouping, TrainingRows, Way
 
 D, C, P = 6, 3, 36
@@ -137,13 +140,17 @@ def test_the_gate_is_the_one_that_another_minimizer_finds() -> None:
     np.testing.assert_allclose(found, minimized(said, product, truth), atol=2e-3)
 
 
-def test_a_gate_learns_to_listen_to_the_first_photo_where_the_others_show_something_else() -> None:
+def first_photo_tells() -> tuple[ProductFeatures, np.ndarray]:
+    """Draw products of three photos: the first shows the product, the others show anything."""
     rng = np.random.default_rng(0)
     column = np.arange(120, dtype=np.int32) % C
     product = np.repeat(np.arange(120), 3)
-    centers = 3 * np.eye(D)
     shown = np.where(np.arange(360) % 3 == 0, column[product], rng.integers(0, C, 360))
-    data = features(centers[shown] + 0.3 * rng.normal(size=(360, D)), product, column)
+    return features(3 * np.eye(D)[shown] + 0.3 * rng.normal(size=(360, D)), product, column), column
+
+
+def test_a_gate_learns_to_listen_to_the_first_photo_where_the_others_show_something_else() -> None:
+    data, column = first_photo_tells()
     gate, scores = (learned(kind, data, column, pairs(120)) for kind in ("gate", "scores"))
     assert gate.facts["gate"]["first"] > 2
     said = [member.held_out("leave_look_alikes_out", np.arange(120)) for member in (gate, scores)]
@@ -187,19 +194,35 @@ def counted(times: list[int], rows: TrainingRows) -> LearnedModel:
     return ridge_model(rows)
 
 
-def test_auto_takes_the_pool_that_leaves_least_unexplained_and_keeps_the_table() -> None:
+def test_auto_takes_the_mean_of_scores_where_no_other_is_better_beyond_chance_and_keeps_the_table() -> None:
     data, column = drawn(noise=1.5)
     member = learned("auto", data, column, pairs())
     tried = member.facts["pools"]
     assert tuple(tried) == KINDS
-    assert member.facts["pool"] == min(tried, key=lambda kind: tried[kind]["log_loss"])
+    assert member.facts["pool"] == "scores"
     for kind in KINDS:
-        alone = learned(kind, data, column, pairs()).held_out("leave_look_alikes_out", np.arange(P))
-        assert tried[kind]["top1"] == pytest.approx((alone.argmax(axis=1) == column).mean())
+        said = learned(kind, data, column, pairs()).held_out("leave_look_alikes_out", np.arange(P))
+        assert tried[kind]["top1"] == pytest.approx((said.argmax(axis=1) == column).mean())
+        temperature = fit_temperature(said, column)
+        assert tried[kind]["log_loss"] == pytest.approx(log_loss(column, softmax(said / temperature, axis=1)), rel=1e-4)
     np.testing.assert_array_equal(
         member.held_out("leave_one_out", np.arange(P)),
-        learned(member.facts["pool"], data, column, pairs()).held_out("leave_one_out", np.arange(P)),
+        learned("scores", data, column, pairs()).held_out("leave_one_out", np.arange(P)),
     )
+
+
+def test_auto_takes_another_pool_where_it_is_better() -> None:
+    data, column = first_photo_tells()
+    member = learned("auto", data, column, pairs(len(column)))
+    tried = member.facts["pools"]
+    assert member.facts["pool"] == min(tried, key=lambda kind: tried[kind]["log_loss"]) == "concat"
+
+
+def test_a_difference_counts_against_its_scatter_between_groups() -> None:
+    rng = np.random.default_rng(0)
+    between = rng.normal(0.2, 1, 30)
+    assert _beyond_chance(rng.normal(0.2, 1, 600), np.arange(600))
+    assert not _beyond_chance(np.repeat(between, 20), np.repeat(np.arange(30), 20))
 
 
 def test_auto_learns_from_photos_once_for_both_pools_of_answers() -> None:
@@ -212,7 +235,7 @@ def test_auto_learns_from_photos_once_for_both_pools_of_answers() -> None:
 def test_many_products_are_compared_on_a_sample_of_whole_groups_and_learned_from_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pooling, "_SAMPLE", 60)
+    monkeypatch.setattr(pooling, "SAMPLE", 60)
     data, column = drawn(products=300)
     times: list[int] = []
     member = learn_member(data, column, COLUMNS, pairs(300), "auto", partial(counted, times), "ridge")

@@ -28,10 +28,16 @@ def told(answers: Answers) -> list:
     nodes = answers.level_nodes
     return [
         [answers.categories[answers.truth[row]], float(answers.probability_of_truth[row])]
-        + [(answers.categories[c], float(p)) for c, p in zip(answers.top[row], answers.top_probability[row], strict=True)]
+        + [
+            (answers.categories[c], float(p))
+            for c, p in zip(answers.top[row], answers.top_probability[row], strict=True)
+        ]
         + [nodes[level][answers.level_top[row, level]] for level in range(len(nodes))]
         + [nodes[level][answers.level_truth[row, level]] for level in range(len(nodes))]
-        + [(nodes[level][answers.way[row, level]], float(answers.way_probability[row, level])) for level in range(len(nodes))]
+        + [
+            (nodes[level][answers.way[row, level]], float(answers.way_probability[row, level]))
+            for level in range(len(nodes))
+        ]
         for row in range(len(answers))
     ]
 
@@ -52,7 +58,7 @@ def test_answers_that_became_one_add_up(answers: Answers) -> None:
     again = remapped(answers, Columns(tuple("acde"), tree), {"b": "a"})
     assert len(again) == 40
     for before, after in zip(told(answers), told(again), strict=True):
-        shares = {"a": 0.0} | {category: share for category, share in before[2:5]}
+        shares = {"a": 0.0} | dict(before[2:5])
         shares["a"] += shares.pop("b", 0.0)
         expected = sorted((item for item in shares.items() if item[1] > 0), key=lambda item: -item[1])
         found = [item for item in after[2:5] if item[1] > 0]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from living_shop import LivingShop, assert_learned_as_from_scratch, copied, head_of
 
 from commands_here import refused, run
 from drawn_shop import photo, write
-from living_shop import LivingShop, assert_learned_as_from_scratch, copied, head_of
 from shelfwise.bundle import Bundle
 from shelfwise.catalog import Catalog
 from shelfwise.corrections.decide import Correction
@@ -119,6 +120,19 @@ def test_products_that_were_corrected_in_the_catalog_are_followed(folder_shop: L
         update(folder_shop.bundle, folder_shop.catalog, UpdateOptions(moved=True))
 
 
+def test_what_looks_familiar_follows_the_products(folder_shop: LivingShop):
+    before = Bundle.load(folder_shop.bundle).classifier.familiarity
+    update(folder_shop.bundle, folder_shop.catalog, UpdateOptions(add_split="val"))
+    bundle = Bundle.load(folder_shop.bundle)
+    data = folder_shop.products(shelves(folder_shop, "train", "val"))
+    means = np.stack([data.x[data.categories == category].mean(axis=0) for category in bundle.categories])
+    towards = means - means.mean(axis=0)
+    found = bundle.classifier.familiarity
+    np.testing.assert_allclose(found.center, means.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(found.directions, towards / np.linalg.norm(towards, axis=1, keepdims=True), atol=1e-5)
+    np.testing.assert_array_equal(found.held_out, before.held_out)
+
+
 def test_a_dry_run_counts_and_writes_nothing(folder_shop: LivingShop):
     before = Bundle.load(folder_shop.bundle).id
     done = update(folder_shop.bundle, folder_shop.catalog, UpdateOptions(add_split="val", dry_run=True))
@@ -167,11 +181,17 @@ def test_products_that_cannot_be_used_are_named(folder_shop: LivingShop):
             update(folder_shop.bundle, folder_shop.catalog, options)
 
 
-def test_a_bundle_without_sums_says_what_to_do(embedded_catalog: Path, tmp_path: Path):
+def test_a_bundle_without_sums_says_what_to_do(embedded_catalog: Path, drawn_bundle: Path, tmp_path: Path):
+    replace(Bundle.load(drawn_bundle), kept={}).save(tmp_path / "bare.bundle")
+    with pytest.raises(OptionError, match=r"keeps no sums .* learn anew with {2}shelfwise train"):
+        update(tmp_path / "bare.bundle", embedded_catalog, UpdateOptions(add_split="val"))
+
+
+@pytest.mark.slow
+def test_a_head_learned_by_gradient_keeps_no_sums(embedded_catalog: Path, tmp_path: Path):
     train(embedded_catalog, tmp_path / "l.bundle", TrainOptions(head="logistic"))
     assert not (tmp_path / "l.bundle" / "statistics.safetensors").exists()
-    with pytest.raises(OptionError, match="keeps no sums .* learn anew with {2}shelfwise train"):
-        update(tmp_path / "l.bundle", embedded_catalog, UpdateOptions(add_split="val"))
+    assert Bundle.load(tmp_path / "l.bundle").kept == {}
 
 
 def test_a_shelf_that_is_called_otherwise_in_the_catalog_is_refused(folder_shop: LivingShop):
@@ -193,7 +213,9 @@ def test_the_command_reads_ids_from_files_and_tells_what_it_did(
     assert code == 0
     assert "learned 6, forgotten 0, moved 0" in out
     assert "next    shelfwise evaluate" in out
-    code, out, _ = run(capsys, "update", folder_shop.bundle, folder_shop.catalog, "--add-split", "val", "--dry-run", "--json")
+    code, out, _ = run(
+        capsys, "update", folder_shop.bundle, folder_shop.catalog, "--add-split", "val", "--dry-run", "--json"
+    )
     told = json.loads(out)
     assert (code, told["added"], told["known"], told["bundle_id"]) == (0, 31, 5, "")
     said = refused(capsys, "update", folder_shop.bundle, folder_shop.catalog, "--remove", "nobody")

@@ -16,6 +16,7 @@ from shelfwise.bundle.members import Content
 from shelfwise.bundle.model import Bundle
 from shelfwise.bundle.remapped import remapped
 from shelfwise.bundle.single_head import SingleHead, single_head
+from shelfwise.classifiers.familiarity import Familiarity
 from shelfwise.classifiers.heads import Linear
 from shelfwise.columns import Columns
 from shelfwise.errors import OptionError
@@ -76,7 +77,7 @@ def changed(
     refuse_too_few(regrouping.columns)
     single = _single(bundle)
     head = _solved(single.head, learned, regrouping, touched)
-    classifier = single.with_head(bundle.classifier, head)
+    classifier = replace(single.with_head(bundle.classifier, head), familiarity=_familiarity(bundle, single, learned))
     stored = learned.stored(regrouping.columns.categories)
     kept = {name: _content(data) for name, data in stored.items()}
     return _told(replace(bundle, classifier=classifier, kept=kept), regrouping.columns, goes or {}, entry)
@@ -98,9 +99,7 @@ def _told(bundle: Bundle, columns: Columns, goes: Mapping[str, str], entry: dict
     return replace(told, golden_probabilities=told.probabilities(bundle.golden_features))
 
 
-def _solved(
-    head: Linear, learned: Learned, regrouping: Regrouping, touched: NDArray[np.integer[Any]] | None
-) -> Linear:
+def _solved(head: Linear, learned: Learned, regrouping: Regrouping, touched: NDArray[np.integer[Any]] | None) -> Linear:
     system, s = System.of(learned.statistics, learned.penalty), learned.statistics
     if touched is None:
         return Linear.of(system.head(s.sums, s.counts))
@@ -112,6 +111,14 @@ def _solved(
     solved = Linear.of(system.head(s.sums[:, touched], s.counts[touched]))
     weight[:, touched], intercept[touched] = solved.weight, solved.intercept
     return Linear(weight, intercept)
+
+
+def _familiarity(bundle: Bundle, single: SingleHead, learned: Learned) -> Familiarity | None:
+    """Return the familiarity with the categories as they are now, as far as the sums tell their mean vectors."""
+    before, s = bundle.classifier.familiarity, learned.statistics
+    if before is None or single.member.parts or single.member.pool.kind != "mean":
+        return before
+    return Familiarity.of_means((s.sums / s.counts).T.astype(np.float32), before.held_out)
 
 
 def _facts(facts: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:

@@ -108,11 +108,13 @@ class Learned:
         kept = np.flatnonzero(column_of >= 0)
         if (self.statistics.counts[column_of < 0] > 0.5).any():
             raise OptionError("a column that holds products cannot go")
-        with_products = SufficientStatistics(self.statistics.d, len(kept))
-        with_products.gram = self.statistics.gram
-        with_products.sums = self.statistics.sums[:, kept]
-        with_products.counts = self.statistics.counts[kept]
-        statistics = with_products.grouped(column_of[kept], categories)
+        first = kept[np.unique(column_of[kept], return_index=True)[1]]
+        statistics = SufficientStatistics(0, categories)
+        statistics.gram, statistics.sums = self.statistics.gram, np.zeros((self.statistics.d, categories))
+        statistics.sums[:, column_of[first]] = self.statistics.sums[:, first]
+        for merged in np.setdiff1d(kept, first):
+            statistics.sums[:, column_of[merged]] += self.statistics.sums[:, merged]
+        statistics.counts = np.bincount(column_of[kept], self.statistics.counts[kept], categories).astype(np.float64)
         column = column_of[self.column].astype(np.int32)
         return Learned(statistics, self.penalty, self.product_ids, column, self.digest)
 
@@ -132,7 +134,7 @@ class Learned:
         return places
 
     def _copied(self) -> SufficientStatistics:
-        return self.statistics.grouped(np.arange(self.statistics.categories), self.statistics.categories)
+        return SufficientStatistics.from_arrays(self.statistics.to_arrays())
 
     def stored(self, categories: Sequence[str]) -> dict[str, bytes]:
         """Return it as files of a bundle with these columns."""
@@ -185,7 +187,11 @@ def _statistics(data: bytes, categories: Sequence[str], d: int) -> tuple[Suffici
         if header.get("__metadata__", {}).get(_BOUND_TO) != _digest_of(categories):
             raise BundleError(STATISTICS, "was made for other categories, or for these in another order")
         for name, shape in shapes.items():
-            if tensors[name].shape != shape or tensors[name].dtype != np.float64 or not np.isfinite(tensors[name]).all():
+            if (
+                tensors[name].shape != shape
+                or tensors[name].dtype != np.float64
+                or not np.isfinite(tensors[name]).all()
+            ):
                 raise BundleError(STATISTICS, f"{name} is not {shape} finite float64 numbers")
         arrays = {"gram": unpacked(tensors["gram"]), "sums": tensors["sums"], "counts": tensors["counts"]}
         return SufficientStatistics.from_arrays(arrays), float(tensors["penalty"][0])

@@ -105,7 +105,9 @@ class _Products:
 
     def __init__(self, learned: Learned) -> None:
         columns, digest = learned.column.tolist(), learned.digest.tolist()
-        self._known = dict(zip(learned.product_ids, zip(columns, digest, strict=True), strict=True))
+        self._known: dict[str, tuple[int, int]] = dict(
+            zip(learned.product_ids, zip(columns, digest, strict=True), strict=True)
+        )
 
     def __contains__(self, product_id: str) -> bool:
         return product_id in self._known

@@ -81,6 +81,12 @@ class Bundle:
         """
         return self.classifier.probabilities(x, self.columns, product)
 
+    def answered(
+        self, x: NDArray[np.float32], product: NDArray[np.integer[Any]] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Compute probabilities as `probabilities`, and how familiar each product looks, (p,) over 0 to 1."""
+        return self.classifier.answered(x, self.columns, product)
+
     @cached_property
     def extractors(self) -> list[Extractor]:
         """Backbones ready to run, in the order of the layout."""
@@ -173,7 +179,10 @@ class Bundle:
         }
         return {
             "bundle.json": json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False).encode(),
-            FILE: safetensors.numpy.save(tensors, {_BOUND_TO: _digest_of(self.categories)}),
+            FILE: safetensors.numpy.save(
+                {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},  # it writes memory as it lies
+                {_BOUND_TO: _digest_of(self.categories)},
+            ),
             "golden.safetensors": safetensors.numpy.save({"probabilities": self.golden_probabilities}),
             "left_out.parquet": self.left_out_table,
             "held_out.parquet": self.held_out_table,

@@ -27,7 +27,7 @@ class Calibration:
 
     temperatures: from the top, the last one also counts for deeper levels; slope, offset: the log-odds of the likeliest
     category become slope * log-odds + offset, the others share the rest as before. Probabilities are those of categories, so
-    that a parent's is the sum of its children's, and the order of a row's first answer never changes.
+    that a parent's is the sum of its children's; the line never puts another category first, temperatures may.
     Source: docs/experiments.md, entry on certainty; one temperature: Guo et al. 2017, section 4.2; the line: Platt 1999.
     """
 
@@ -67,53 +67,62 @@ def tempered(log_probabilities: Float, columns: Columns, temperatures: tuple[flo
 
     The probability of a category is the product, down the tree, of a node's share among its siblings.
     """
-    above: Float | None = None
-    for level, nodes in enumerate(columns.level_of):
-        temperature = np.float32(temperatures[min(level, len(temperatures) - 1)])
-        scores = log_summed(log_probabilities, nodes) / temperature
-        if above is None:
-            above = scores - log_summed(scores, np.zeros(scores.shape[1], dtype=np.int32))
-        else:
-            parent = columns.parent_of[level - 1]
-            above = above[:, parent] + scores - log_summed(scores, parent)[:, parent]
-    assert above is not None
-    return np.asarray(above[:, columns.level_of[-1]])
+    above = np.zeros((len(log_probabilities), 1), dtype=np.float32)
+    for level, of_nodes in enumerate(log_of_levels(log_probabilities, columns)):
+        parent = columns.parent_of[level - 1] if level else np.zeros(of_nodes.shape[1], dtype=np.int32)
+        scores = of_nodes / np.float32(temperatures[min(level, len(temperatures) - 1)])
+        above = scores + (above - log_summed(scores, parent))[:, parent]
+    return above  # each category is a node of its own at the deepest level, in the order of the columns
+
+
+def log_of_levels(log_probabilities: Float, columns: Columns) -> list[Float]:
+    """Return the logs (n, nodes) of what the nodes of each level are given, from the top."""
+    of_levels = [log_probabilities]
+    for parent in reversed(columns.parent_of):
+        of_levels.append(log_summed(of_levels[-1], parent))
+    return of_levels[::-1]
 
 
 def log_summed(values: Float, group_of: NDArray[np.int32]) -> Float:
     """Return the logs (n, groups) of the sums of exp(values) (n, c) over columns that share a group (c,)."""
     order = np.argsort(group_of, kind="stable")
-    ordered = values[:, order]
-    starts = np.flatnonzero(np.diff(group_of[order], prepend=-1))
+    group = group_of[order]
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    ordered = values if (group == group_of).all() else values[:, order]
+    if len(starts) == len(group):
+        return ordered
     largest = np.maximum.reduceat(ordered, starts, axis=1)
-    ordered -= largest[:, group_of[order]]
-    np.exp(ordered, out=ordered)
-    return np.asarray(largest + np.log(np.add.reduceat(ordered, starts, axis=1)))
+    powers = ordered - largest[:, group]
+    np.exp(powers, out=powers)
+    return np.asarray(largest + np.log(np.add.reduceat(powers, starts, axis=1)))
 
 
-def first_log_odds(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+def first_log_odds(probabilities: Float) -> Float:
     """Return the log-odds (n,) of each row's likeliest column."""
-    best = probabilities.max(axis=1)
-    return np.asarray(np.log(np.maximum(best, _SMALLEST)) - np.log(np.maximum(_rest(probabilities), _SMALLEST)))
+    first = probabilities.argmax(axis=1)
+    return _log_odds(probabilities[np.arange(len(first)), first], _others(probabilities, first).sum(axis=1))
 
 
 def lifted(probabilities: Float, slope: float, offset: float) -> Float:
     """Map the log-odds of each row's likeliest column on a line; the others share the rest as before, none passes the first."""
-    rows, first = np.arange(len(probabilities)), probabilities.argmax(axis=1)
     if probabilities.shape[1] == 1:
         return np.ones_like(probabilities)
-    odds = np.clip(slope * first_log_odds(probabilities) + offset, -60, 60)
-    rest = np.maximum(_rest(probabilities), _SMALLEST)
-    shares = probabilities / rest[:, None]
-    shares[rows, first] = 0
-    second = shares.max(axis=1)
+    rows, first = np.arange(len(probabilities)), probabilities.argmax(axis=1)
+    shares = _others(probabilities, first)
+    rest = shares.sum(axis=1)
+    odds = np.clip(slope * _log_odds(probabilities[rows, first], rest) + offset, -60, 60)
+    second = shares.max(axis=1) / np.maximum(rest, _SMALLEST)
     best = np.maximum(1 / (1 + np.exp(-odds)), second / (1 + second)).astype(np.float32)
-    shares *= (1 - best)[:, None]
-    shares[rows, first] = best
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+    shares *= ((1 - best) / np.maximum(rest, _SMALLEST))[:, None]
+    shares[rows, first] = 1 - shares.sum(axis=1)
+    return shares
 
 
-def _rest(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+def _others(probabilities: Float, first: NDArray[np.intp]) -> Float:
     others = probabilities.copy()
-    others[np.arange(len(others)), probabilities.argmax(axis=1)] = 0
-    return np.asarray(others.sum(axis=1))
+    others[np.arange(len(others)), first] = 0
+    return others
+
+
+def _log_odds(best: Float, rest: Float) -> Float:
+    return np.asarray(np.log(np.maximum(best, _SMALLEST)) - np.log(np.maximum(rest, _SMALLEST)))

@@ -170,9 +170,9 @@ def _share(value: object) -> float:
 
 def _numbers(value: object, count: int, what: str) -> NDArray[np.int32]:
     """Read `count` numbers that leave none out between 0 and the largest."""
-    numbers = np.array(value)
-    if numbers.shape != (count,) or numbers.dtype.kind != "i":
+    if not isinstance(value, list) or len(value) != count or not all(type(number) is int for number in value):
         raise BundleError("bundle.json", f"the {what} are not {count} whole numbers")
+    numbers = np.array(value)
     if not np.array_equal(np.unique(numbers), np.arange(numbers.max() + 1)):
         raise BundleError("bundle.json", f"the {what} are not numbered from 0 without gaps")
     return numbers.astype(np.int32)

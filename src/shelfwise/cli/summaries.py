@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from shelfwise.train import TrainSummary
 
 
+STRANGE = 0.01
+"""A photo is called strange where at most this share of known products looks as strange."""
+
+
 class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Leave it to `main`, which knows that a reader who has seen enough is no failure."""
@@ -169,7 +173,13 @@ def _hierarchies(facts: dict[str, Any]) -> None:
         compared = member["compared"]
         table = Table(box=None, pad_edge=False)
         table.add_column("look-alikes out")
-        for heading in (*(f"{plain(level)} top-1" for level in compared["flat"]["levels"]), "log-loss", "numbers", "seconds", ""):
+        for heading in (
+            *(f"{plain(level)} top-1" for level in compared["flat"]["levels"]),
+            "log-loss",
+            "numbers",
+            "seconds",
+            "",
+        ):
             table.add_column(heading, justify="right")
         for name, found in compared.items():
             shares = [f"{share:.1%}" for share in found["levels"].values()]
@@ -189,11 +199,16 @@ def evaluated(summary: EvaluateSummary) -> int:
         table.add_column(heading, justify="left" if not heading else "right")
     rows = {"top-1": m["top1"], "top-5": m["top5"], "macro-F1": m["macro_f1"]}
     rows |= {f"{plain(level)} top-1": figures["top1"] for level, figures in m["levels"].items()}
+    if len(m["levels"]) > 1:
+        rows["hierarchical F1"] = m["hierarchical_f1"]
     for name, figure in (rows | {"calibration error": m["calibration_error"]}).items():
         table.add_row(name, _share(figure["value"]), f"{_share(figure['low'])} - {_share(figure['high'])}",
                       _share(figure["leave_one_out"]), _share(figure["leave_look_alikes_out"]))  # fmt: skip
     console.print(table)
     _by_photos(m)
+    if "abstention" in m:
+        _abstention(m["abstention"])
+    _against(m)
     for note in m["notes"]:
         console.print(f"[yellow]note[/]    {plain(note)}")
     if summary.report:
@@ -218,6 +233,39 @@ def _by_photos(m: dict[str, Any]) -> None:
     console.print(table)
 
 
+def _against(m: dict[str, Any]) -> None:
+    """Print the lead over each other bundle, in points of 100."""
+    for other in m["against"]:
+        lead = other["lead"]
+        table = Table(box=None, pad_edge=False)
+        for heading in (f"against {plain(other['name'])}", "lead, points", "95 % interval", "only this right",
+                        "only the other", "p (McNemar)"):  # fmt: skip
+            table.add_column(heading, justify="right" if table.columns else "left")
+        for level, found in lead["levels"].items():
+            table.add_row(f"{plain(level)} top-1", *_lead(found), f"{found['only_first']:,}", f"{found['only_second']:,}",
+                          f"{found['p_value']:.3g}")  # fmt: skip
+        table.add_row("hierarchical F1", *_lead(lead["hierarchical_f1"]))
+        console.print(table)
+
+
+def _lead(found: dict[str, float]) -> tuple[str, str]:
+    return f"{100 * found['value']:+.1f}", f"{100 * found['low']:+.1f} - {100 * found['high']:+.1f}"
+
+
+def _abstention(told: dict[str, Any]) -> None:
+    """Print what becomes of the answers where they stop at the deepest sure shelf."""
+    console.print(plain(told["message"]))
+    table = Table(box=None, pad_edge=False)
+    for heading in ("answers that stop where they are sure", "of all products", "wrong", "95 % interval"):
+        table.add_column(heading, justify="right" if table.columns else "left")
+    rows = {"all answers": told} | {f"{plain(name)} or deeper": level for name, level in told["levels"].items()}
+    for name, figures in rows.items():
+        error = figures["error"]
+        table.add_row(name, _share(figures["coverage"]["value"]), _share(error["value"]),
+                      f"{_share(error['low'])} - {_share(error['high'])}")  # fmt: skip
+    console.print(table)
+
+
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
 
@@ -228,14 +276,31 @@ def predicted(predictions: list[Prediction], csv: Path | None) -> int:
     if csv is None:
         for prediction in predictions:
             if prediction.status == "ok":
-                _, names, probability = prediction.answers[0]
-                shelf = plain(" > ".join(names))
-                console.print(f"{plain(prediction.photo)}  [bold]{shelf}[/]  {probability:.1%}")
+                console.print(f"{plain(prediction.photo)}  {_told(prediction)}")
     for prediction in refused:
         console.print(f"{plain(prediction.photo)}  [red]{prediction.reason}[/]: {plain(prediction.detail or '')}")
+    promise = next((prediction.sure.threshold for prediction in predictions if prediction.sure), None)
+    if promise is not None:
+        console.print(plain(promise.message()))
     where = f" -> {plain(str(csv))}" if csv else ""
     console.print(f"{len(predictions) - len(refused):,} answered, {len(refused):,} quarantined{where}", style="dim")
     return 0
+
+
+def _told(prediction: Prediction) -> str:
+    """Return the answer in a line: the sure shelf where one was asked for, the likeliest one otherwise; then the set."""
+    _, names, probability = prediction.answers[0]
+    sure = prediction.sure
+    if sure is not None and sure.category is None:
+        told = f"[yellow]unsure[/]  ({plain(' > '.join(names))} {probability:.1%})"
+    else:
+        path, chance = (names, probability) if sure is None else (sure.path, sure.probability)
+        told = f"[bold]{plain(' > '.join(path))}[/]  {chance:.1%}"
+    if prediction.familiarity is not None and prediction.familiarity < STRANGE:
+        told += f"  [yellow]strange[/]: familiarity {prediction.familiarity:.3f}"
+    if prediction.set is not None:
+        told += f"  one of {len(prediction.set)}: {plain(', '.join(prediction.set))}"
+    return told
 
 
 def demonstrated(summary: DemoSummary) -> int:

@@ -112,7 +112,9 @@ def predict(
 
         write_bytes(csv, to_csv(predictions).encode())
     if json:
-        return print_json({"predictions": [prediction.to_dict() for prediction in predictions]})
+        promise = next((prediction.sure.threshold.to_dict() for prediction in predictions if prediction.sure), None)
+        told = {"predictions": [prediction.to_dict() for prediction in predictions]}
+        return print_json(told | ({"certainty": promise} if promise else {}))
     return summaries.predicted(predictions, csv)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from shelfwise.backbones.products import read_products
 from shelfwise.bundle import Bundle
 from shelfwise.catalog import Catalog
+from shelfwise.classifiers.certainty import threshold_for
 from shelfwise.errors import LabelMismatchError
 from shelfwise.evaluate.against import compared_with
 from shelfwise.evaluate.answering import answers_about, answers_about_photos
@@ -16,6 +17,7 @@ from shelfwise.evaluate.metrics import metrics_of
 from shelfwise.evaluate.page import report_page
 from shelfwise.evaluate.photos import by_photos
 from shelfwise.files import write_bytes, write_json
+from shelfwise.metrics.abstention import abstention
 from shelfwise.metrics.classification import score
 from shelfwise.metrics.confusion import confusion
 from shelfwise.metrics.permutation import permuted_labels
@@ -62,6 +64,9 @@ def evaluate(
         metrics = metrics_of(loaded, opened, data, answers, scores, options)
         alone = answers if len(data.photos) == len(data) else answers_about_photos(loaded, opened, data, options)
         metrics |= by_photos(data, answers, scores, alone, seed=options.seed)
+        if options.max_error is not None:
+            threshold = threshold_for(loaded.held_out(), options.max_error)
+            metrics["abstention"] = abstention(answers, threshold, options.seed)
         metrics["against"] = [compared_with(path, opened, answers, options) for path in options.against]
         advance(1)
         if to is not None:

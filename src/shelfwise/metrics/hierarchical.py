@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shelfwise.metrics.intervals import Estimate, percentile_interval, resampled_weights
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -93,6 +95,24 @@ class TreeSums:
             "tree_distance": sums["distance"] / weights.sum(axis=0),
             "mistake_distance": ratio(sums["wrong_distance"], sums["wrong"], np.nan),
         }
+
+
+def figures_of_way(
+    answers: Answers, depth: NDArray[np.integer], seed: int = 0, resamples: int = 1000
+) -> dict[str, Estimate]:
+    """Compute the figures of answers that stop (see `overlap_of_way`) with 95 % bootstrap intervals over products.
+
+    That of mistakes is absent where there are none.
+    """
+    sums = TreeSums(overlap_of_way(answers, depth))
+    blocks = [sums.figures(weights) for weights in resampled_weights(len(answers), resamples, seed)]
+    found = {}
+    for name, value in sums.figures(np.ones((len(answers), 1))).items():
+        if not np.isnan(value[0]):
+            drawn = np.concatenate([block[name] for block in blocks]) if blocks else np.empty(0)
+            defined = drawn[~np.isnan(drawn)]
+            found[name] = Estimate(float(value[0]), *(percentile_interval(defined) if len(defined) else ()))
+    return found
 
 
 def ratio(part: Values, whole: Values, otherwise: float = 0.0) -> Values:

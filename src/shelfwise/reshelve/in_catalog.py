@@ -36,7 +36,9 @@ def change_catalog(opened: Catalog, wanted: TreeChange) -> tuple[int, int]:
             for node, products in products_on(catalog, wanted.goes).items()
             for product in products
         ]
-        was = {product: node for node, products in products_on(catalog, wanted.split_from).items() for product in products}
+        was = {
+            product: node for node, products in products_on(catalog, wanted.split_from).items() for product in products
+        }
         corrections += [
             Correction(action="move", product_id=product, was=was.get(product), category=category)
             for product, category in wanted.splits.items()

@@ -65,7 +65,12 @@ def merge(target: Path | str, node: str, into: str, *, progress: Progress = SILE
 
 
 def split(
-    target: Path | str, node: str, products: Path | str, catalog: Path | str | None = None, *, progress: Progress = SILENT
+    target: Path | str,
+    node: str,
+    products: Path | str,
+    catalog: Path | str | None = None,
+    *,
+    progress: Progress = SILENT,
 ) -> ReshelveSummary:
     """Put products of a category on other shelves, new ones or old: `products` is a CSV file with product_id and category.
 
@@ -125,7 +130,9 @@ class _Target:
         try:
             return self.names.find(text, "NODE")
         except SourceError as error:
-            raise TaxonomyError(str(error).removeprefix("column NODE: ").replace("the catalog has", "there is")) from None
+            raise TaxonomyError(
+                str(error).removeprefix("column NODE: ").replace("the catalog has", "there is")
+            ) from None
 
     def products_on(self, node: str) -> set[str]:
         """Return the products of a category itself."""

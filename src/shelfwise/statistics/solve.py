@@ -53,9 +53,7 @@ class System:
 
     def coefficients(self, sums: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the head (d + 1, k) in the coordinates of whitened rows."""
-        return np.concatenate(
-            [counts[None] * self.weight**-0.5, self._solved(sums - np.outer(self.mean, counts))]
-        )
+        return np.concatenate([counts[None] * self.weight**-0.5, self._solved(sums - np.outer(self.mean, counts))])
 
     def whiten(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return whitened rows (m, d + 1) of rows (m, d): a row times `coefficients` are its scores."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 
-from shelfwise.classifiers.calibration import Calibration, first_log_odds, log_summed, tempered
+from shelfwise.classifiers.calibration import Calibration, first_log_odds, log_of_levels, tempered
 from shelfwise.columns import Columns
 from shelfwise.statistics.calibration import fit_temperature
 
@@ -16,6 +17,7 @@ Values = NDArray[np.floating[Any]]
 
 TEMPERATURE_PRIOR, SLOPE_PRIOR = 1.0, 3.0
 """Nats that a temperature costs which is e times the common one, and a slope of e. Source: docs/experiments.md, certainty."""
+FOLDS = 5
 _FARTHEST = 5.0
 """No level's temperature lies farther from the common one, in logs."""
 
@@ -27,20 +29,18 @@ def fit_calibration(log_probabilities: NDArray[np.float32], truth: NDArray[np.in
     towards the one that is best for all levels; then the line of the first answer's log-odds.
     """
     common = fit_temperature(log_probabilities, truth)
-    levels = range(len(columns.level_of))
-    temperatures = tuple(_level_temperature(log_probabilities, truth, columns, level, common) for level in levels)
+    of_levels = enumerate(log_of_levels(log_probabilities, columns))
+    temperatures = tuple(_level_temperature(told, truth, columns, level, common) for level, told in of_levels)
     probabilities = np.exp(tempered(log_probabilities, columns, temperatures))
     right = probabilities.argmax(axis=1) == truth
     return Calibration(temperatures, *fit_line(first_log_odds(probabilities), right))
 
 
 def _level_temperature(
-    log_probabilities: NDArray[np.float32], truth: NDArray[np.int32], columns: Columns, level: int, common: float
+    of_nodes: NDArray[np.float32], truth: NDArray[np.int32], columns: Columns, level: int, common: float
 ) -> float:
     """Fit the temperature of the choice among the siblings of each product's own node at a level."""
-    nodes = columns.level_of[level]
-    of_nodes = log_summed(log_probabilities, nodes)
-    scores, starts, own = _siblings(of_nodes, nodes[truth], columns, level)
+    scores, starts, own = _siblings(of_nodes, columns.level_of[level][truth], columns, level)
     if not len(starts):
         return common
     smoothing = 1 / (len(starts) + 2)  # as in fit_temperature
@@ -102,3 +102,44 @@ def fit_line(log_odds: Values, right: NDArray[np.bool_]) -> tuple[float, float]:
 
     best = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(-_FARTHEST, _FARTHEST), (-50.0, 50.0)])
     return float(np.exp(best.x[0])), float(best.x[1])
+
+
+@dataclass(frozen=True, eq=False)
+class CrossCalibration:
+    """A calibration, and what it would be without some of the products that it was fitted on.
+
+    fold: (n,) of every product of the source, look-alikes in the same; of_fold: fitted on the products of the other folds.
+    """
+
+    calibration: Calibration
+    of_fold: tuple[Calibration, ...]
+    fold: NDArray[np.int64]
+
+    def apply(
+        self, log_probabilities: NDArray[np.float32], columns: Columns, rows: NDArray[np.integer[Any]]
+    ) -> NDArray[np.float32]:
+        """Return probabilities (m, c) of the source's products `rows` (m,), calibrated as if without them."""
+        calibrated = np.empty(log_probabilities.shape, dtype=np.float32)
+        for fold, calibration in enumerate(self.of_fold):
+            places = np.flatnonzero(self.fold[rows] == fold)
+            if len(places):
+                calibrated[places] = calibration.apply(log_probabilities[places], columns)
+        return calibrated
+
+
+def cross_calibrated(
+    log_probabilities: NDArray[np.float32],
+    truth: NDArray[np.int32],
+    columns: Columns,
+    rows: NDArray[np.integer[Any]],
+    group: NDArray[np.int64],
+) -> CrossCalibration:
+    """Fit the calibration on held-out answers (m, c) about the products `rows` of a source, groups (n,) whole in a fold."""
+    whole = fit_calibration(log_probabilities, truth, columns)
+    _, number = np.unique(group, return_inverse=True)
+    fold = np.random.default_rng(0).permutation(int(number.max()) + 1)[number] % FOLDS
+    others = [np.flatnonzero(fold[rows] != number) for number in range(FOLDS)]
+    of_fold = tuple(
+        fit_calibration(log_probabilities[kept], truth[kept], columns) if len(kept) else whole for kept in others
+    )
+    return CrossCalibration(whole, of_fold, fold)

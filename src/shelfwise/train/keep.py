@@ -15,7 +15,11 @@ from shelfwise.train.learned import LearnedClassifier
 
 
 def kept_for_changes(
-    learned: LearnedClassifier, classifier: Classifier, data: ProductFeatures, column: NDArray[np.int32], columns: Columns
+    learned: LearnedClassifier,
+    classifier: Classifier,
+    data: ProductFeatures,
+    column: NDArray[np.int32],
+    columns: Columns,
 ) -> dict[str, Content]:
     """Return the files that changes need, nothing unless one ridge head was learned from the products' vectors."""
     single, first = single_head(classifier), learned.members[0]

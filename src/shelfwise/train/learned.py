@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shelfwise.backbones.products import ProductFeatures
 from shelfwise.classifiers.calibration import Calibration
 from shelfwise.classifiers.classifier import Classifier, combined
+from shelfwise.classifiers.familiarity import Familiarity
 from shelfwise.classifiers.heads import Scorer
 from shelfwise.classifiers.member import Member, Model
 from shelfwise.train.rows import Numbers, TrainingRows, Way
@@ -74,6 +75,6 @@ class LearnedClassifier:
         members = [m.member.log_probabilities(data.photos[photos], place, len(rows)) for m in self.members]
         return combined(members, self.weights)
 
-    def calibrated(self, calibration: Calibration) -> Classifier:
+    def calibrated(self, calibration: Calibration, familiarity: Familiarity | None = None) -> Classifier:
         """Return the classifier."""
-        return Classifier(tuple(m.member for m in self.members), self.weights, calibration)
+        return Classifier(tuple(m.member for m in self.members), self.weights, calibration, familiarity)

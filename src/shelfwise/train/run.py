@@ -70,7 +70,7 @@ def train(
         seconds = time.perf_counter() - started
         advance(1)
         facts = _facts(opened, options, data, learned, estimates) | {"seconds": round(seconds, 3)}
-        classifier = learned.calibrated(estimates.calibration)
+        classifier = learned.calibrated(estimates.calibration, estimates.familiarity)
         bundle = Bundle(
             layout=layout, columns=columns, classifier=classifier, facts=facts,
             weights=_weights(layout), left_out_table=answers_to_parquet(estimates.left_out),

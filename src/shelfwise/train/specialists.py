@@ -34,20 +34,20 @@ class Specialist:
         """The head with its temperature."""
         return Flat(self.learned.head, self.learned.temperature)
 
-    def held_out(self, way: Way, asked: Numbers, rows: TrainingRows, flat: NDArray[np.float32]) -> NDArray[np.float32]:
+    def held_out(
+        self, way: Way, asked: Numbers, x: NDArray[np.float32], group: Numbers, flat: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         """Return log-probabilities (m, k) of rows (m,), whole groups, as if it had learned from none of their group.
 
-        It never learned from rows of other specialists; where rows of their group are among its own all the same (one picture
-        in two branches), the head for all, flat (m, c), answers in its place.
+        x: (m, d) their vectors; group: (m,) their groups. It never learned from rows of other specialists; where rows of their
+        group are among its own all the same (one picture in two branches), the head for all, flat (m, c), answers in its place.
         """
-        own, group = self.place[asked] >= 0, rows.groups.of(way)
-        answers = np.asarray(flat[:, self.columns])
-        answers -= np.log(np.exp(answers).sum(axis=1, keepdims=True))
+        answers, own = self.flat.log_probabilities(x), self.place[asked] >= 0
         if own.any():
             scores = self.learned.held_out(way, self.place[asked[own]])
             answers[own] = log_softmax(scores, self.learned.temperature)
-        foreign = ~own & ~np.isin(group[asked], group[asked[own]])
-        answers[foreign] = self.flat.log_probabilities(rows.x[asked[foreign]])
+            related = np.flatnonzero(np.isin(group, group[own]) & ~own)
+            answers[related] = log_softmax(flat[np.ix_(related, self.columns)], 1)
         return answers
 
 
@@ -66,8 +66,9 @@ class Team:
 
     def held_out(self, way: Way, asked: Numbers, *routings: Routing) -> list[NDArray[np.float32]]:
         """Return log-probabilities (m, c) of rows (m,), whole groups, for each routing; specialists are asked once."""
-        flat = self.start.held_out(way, asked)
-        answers = {g: s.held_out(way, asked, self.start.rows, flat) for g, s in self.specialists.items()}
+        flat, rows = self.start.held_out(way, asked), self.start.rows
+        x, group = rows.x[asked], rows.groups.of(way)[asked]
+        answers = {place: one.held_out(way, asked, x, group, flat) for place, one in self.specialists.items()}
         return [routing.combined(flat, lambda group, rows: answers[group][rows]) for routing in routings]
 
     def doubt(self) -> float:

@@ -55,7 +55,9 @@ def select(catalog: Catalog, bundle: Bundle, learned: Learned, options: UpdateOp
     filed = np.array([category is not None for category in added.categories], dtype=np.bool_)
     if not filed[: len(add)].all():
         unfiled = added.product_ids[: len(add)][~filed[: len(add)]]
-        raise CatalogError(f"{listed(unfiled)} never put on a shelf: file them first, with  shelfwise review  or a plan")
+        raise CatalogError(
+            f"{listed(unfiled)} never put on a shelf: file them first, with  shelfwise review  or a plan"
+        )
     added = added.take(np.flatnonzero(filed))
     _refuse_other_names(bundle, catalog, added)
     return Selection(
