@@ -192,7 +192,10 @@ def main() -> None:
     prepare()
     presets = QUICK if options.quick else PRESETS
     last = "val" if options.quick else "test"  # a quick run is no look at the test photos
-    write({name: table(Shop.read(*of, last), options.quick) for name, of in presets.items()}, on, options.quick)
+    tables = {}
+    for name, of in presets.items():
+        tables[name] = table(Shop.read(*of, last), options.quick)
+        write(tables, on, options.quick)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -26,25 +27,31 @@ CATALOG = Path(__file__).parent / "data" / "grocery.catalog"
 NAMES = harness.DATA.parent / "formats" / "cdiscount" / "category_names.csv"
 LIVE, UPDATE, TRAIN = "one product, live", "update of 100 products", "train anew with them"
 MERGE, COMMAND, LOAD, LOAD_BARE = "merge, in memory", "merge, whole command", "load", "load without the sums"
+PREPARE = "prepare"
 ADD_S, MERGE_S = 0.1, 1
 ROWS, DIMENSION = 50_000, 1280
 
 
+LEARNED, DRAWN = CATALOG.with_name("living.bundle"), CATALOG.with_name("living-drawn.bundle")
+
+
+def prepare() -> None:
+    """Learn the one bundle and draw the other, anew: a bundle is of the version that wrote it."""
+    from shelfwise.train import train
+
+    for path in (LEARNED, DRAWN):
+        shutil.rmtree(path, ignore_errors=True)
+    train(CATALOG, LEARNED)
+    drawn_bundle().save(DRAWN)
+
+
 def folder() -> Path:
     """A folder of this process that goes with it."""
-    kept = tempfile.TemporaryDirectory(prefix="shelfwise-living-")
-    _FOLDERS.append(kept)
-    return Path(kept.name)
+    _FOLDERS.append(tempfile.TemporaryDirectory(prefix="shelfwise-living-"))
+    return Path(_FOLDERS[-1].name)
 
 
 _FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
-
-
-def learned_bundle() -> Path:
-    from shelfwise.train import train
-
-    train(CATALOG, folder() / "grocery.bundle")
-    return Path(_FOLDERS[-1].name) / "grocery.bundle"
 
 
 def timed(do: Callable[[], object]) -> float:
@@ -62,7 +69,7 @@ def live(count: int) -> harness.Turn:
     from shelfwise.bundle import Bundle
     from shelfwise.catalog import Catalog
 
-    bundle, catalog = Bundle.load(learned_bundle()), Catalog(CATALOG)
+    bundle, catalog = Bundle.load(LEARNED), Catalog(CATALOG)
     data = read_products(catalog, bundle.layout, ["val"])
     pictures = catalog.image_bytes(data.first_image[:count])
 
@@ -77,7 +84,7 @@ def live(count: int) -> harness.Turn:
 
         by_vector = [timed(partial(added, data.x[[row]], row)) for row in range(count)]
         gone = [timed(partial(opened.remove, data.product_ids[row], data.x[[row]])) for row in range(count)]
-        by_picture = [timed(partial(added, [pictures[row]], row)) for row in range(count)]
+        by_picture = [timed(lambda row=row: added(bundle.features_of([pictures[row]]), row)) for row in range(count)]
         facts = milliseconds(by_vector, "add + answer") | milliseconds(gone, "remove")
         return facts | milliseconds(by_picture, "embed + add + answer") | {"opened in, s": opening}
 
@@ -91,11 +98,10 @@ def updated(count: int) -> harness.Turn:
     from shelfwise.options import UpdateOptions
     from shelfwise.update import update
 
-    bundle = learned_bundle()
-    val = read_products(Catalog(CATALOG), Bundle.load(bundle).layout, ["val"]).product_ids[:count]
+    val = read_products(Catalog(CATALOG), Bundle.load(LEARNED).layout, ["val"]).product_ids[:count]
 
     def turn() -> dict[str, Any]:
-        done = update(bundle, CATALOG, UpdateOptions(add=tuple(val)), folder() / "new.bundle")
+        done = update(LEARNED, CATALOG, UpdateOptions(add=tuple(val)), folder() / "new.bundle")
         return {"size": f"{done.products:,} products"}
 
     return turn
@@ -164,13 +170,12 @@ def drawn_bundle() -> Any:
 
 
 def merged() -> harness.Turn:
+    from shelfwise.bundle import Bundle
     from shelfwise.reshelve.in_bundle import change_bundle
     from shelfwise.reshelve.tree import merged as merged_tree
 
-    bundle = drawn_bundle()
+    bundle = Bundle.load(DRAWN)
     one, other = bundle.categories[100], bundle.categories[2000]
-    bundle = replace(bundle, id="")
-    bundle.golden_features  # noqa: B018
 
     def turn() -> dict[str, Any]:
         changed = change_bundle(bundle, merged_tree(bundle.taxonomy, one, other), None).bundle
@@ -180,12 +185,12 @@ def merged() -> harness.Turn:
 
 
 def merged_on_disk() -> harness.Turn:
+    from shelfwise.bundle import Bundle
     from shelfwise.reshelve import merge
 
-    path = folder() / "drawn.bundle"
-    bundle = drawn_bundle()
-    bundle.save(path)
-    pairs = iter(zip(bundle.categories[100:2000], bundle.categories[3000:], strict=False))
+    path = Path(shutil.copytree(DRAWN, folder() / "drawn.bundle"))
+    categories = Bundle.load(path).categories
+    pairs = zip(categories[100:2000], categories[3000:], strict=False)
 
     def turn() -> dict[str, Any]:
         one, other = next(pairs)
@@ -197,12 +202,10 @@ def merged_on_disk() -> harness.Turn:
 def loaded(bare: bool) -> harness.Turn:
     from shelfwise.bundle import Bundle
 
-    path = learned_bundle()
+    path = LEARNED
     if bare:
-        stripped = path.with_name("bare.bundle")
-        replace(Bundle.load(path), kept={}).save(stripped)
-        shutil.rmtree(path)
-        path = stripped
+        path = folder() / "bare.bundle"
+        replace(Bundle.load(LEARNED), kept={}).save(path)
     mib = sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 2**20
 
     def turn() -> dict[str, Any]:
@@ -219,11 +222,15 @@ def main() -> None:
         LIVE: partial(live, count), UPDATE: partial(updated, count), TRAIN: partial(trained, count), MERGE: merged,
         COMMAND: merged_on_disk, LOAD: partial(loaded, False), LOAD_BARE: partial(loaded, True),
     }  # fmt: skip
+    if options.side == PREPARE:
+        prepare()
+        return
     if options.side:
         harness.serve(sides[options.side])
         return
     if not CATALOG.exists() or not NAMES.exists():
         sys.exit(f"living.py: {CATALOG} (see quality.py) and {NAMES} (set SHELFWISE_DATA) are needed")
+    subprocess.run([sys.executable, __file__, "--side", PREPARE], check=True)  # its peak memory is no side's
     on, turns = harness.machine(), options.turns or (1 if options.quick else 5)
     done: dict[str, harness.Side] = {}
     for together in ([LIVE], [MERGE], [COMMAND], [LOAD, LOAD_BARE]):

@@ -170,7 +170,7 @@ def page(results: dict[str, Any], on: dict[str, Any], quick: bool) -> str:
             )
         lines += [
             "",
-            "Bold: taken by `--pool auto`, the least log-loss of train products held out with their look-alikes.",
+            "Bold: taken by `--pool auto`: scores, unless train products held out with look-alikes say otherwise beyond chance.",
             "",
         ]
         lines += table("Test products by their number of photos", pools, "by_count")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
 import os
 import random
@@ -8,11 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from shelfwise.errors import DiskFullError
-from shelfwise.files import cache_folder, new_folder, sha256_of_file, text_of, write_bytes, write_json
+from shelfwise.files import cache_folder, new_folder, replace_folder, sha256_of_file, text_of, write_bytes, write_json
 
 # A file of one letter a megabyte long, then of the next letter, for ever.
 ATOMIC = """
@@ -177,3 +180,33 @@ def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch
     assert cache_folder() == Path("/somewhere/shelfwise")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_folder() == Path.home() / ".cache" / "shelfwise"
+
+
+def test_a_folder_takes_the_place_of_another_in_one_step_or_leaves_it_alone(tmp_path: Path):
+    old = tmp_path / "kept"
+    old.mkdir()
+    (old / "a").write_text("old")
+    with pytest.raises(ZeroDivisionError), replace_folder(old) as part:
+        (part / "a").write_text("new")
+        raise ZeroDivisionError
+    assert (old / "a").read_text() == "old"
+    with replace_folder(old) as part:
+        (part / "b").write_text("new")
+        assert (old / "a").read_text() == "old"
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["kept", "kept/b"]
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_where_two_folders_cannot_change_places_at_once_one_is_renamed_away_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: bool
+):
+    def refused(*_: object) -> int:
+        ctypes.set_errno(errno.EINVAL)
+        return -1
+
+    library = SimpleNamespace() if missing else SimpleNamespace(renameat2=refused)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: library)
+    (tmp_path / "kept").mkdir()
+    with replace_folder(tmp_path / "kept") as part:
+        (part / "b").write_text("new")
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["kept", "kept/b"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import glob
@@ -11,7 +10,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import Any
@@ -100,6 +99,19 @@ def new_folder(path: Path) -> Iterator[Path]:
     Until then it lies beside `path`, locked, so that what a killed process left there can be told from what another one
     is filling, and is removed.
     """
+    with _filled(path, lambda part: part.rename(path)) as part:
+        yield part
+
+
+@contextmanager
+def replace_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to fill that takes the place of the one at `path` in one step once the block ends without an error."""
+    with _filled(path, lambda part: _exchange(part, path)) as part:
+        yield part
+
+
+@contextmanager
+def _filled(path: Path, put: Callable[[Path], object]) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         with suppress(OSError), _locked(leftover):
@@ -110,37 +122,30 @@ def new_folder(path: Path) -> Iterator[Path]:
         with _locked(part):
             yield part
             _sync_all(part)
-            part.rename(path)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
+            put(part)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)  # what failed, or what was replaced
     sync(path.parent)
 
 
-@contextmanager
-def replace_folder(path: Path) -> Iterator[Path]:
-    """Give a folder to fill that takes the place of `path` in one step once the block ends without an error.
+def _exchange(one: Path, other: Path) -> None:
+    """Let two folders change their names: in one step where the system can, else with the other renamed away before.
 
-    Where the system cannot exchange two folders in one step, the old one is renamed away first.
+    Source: renameat2(2), flag RENAME_EXCHANGE, which Linux has had since 3.15.
     """
-    old = _beside(path)
-    with new_folder(old) as part:
-        yield part
-    try:
-        if not _exchanged(old, path):
-            new, old = old, _beside(path)
-            path.rename(old)
-            new.rename(path)
-        sync(path.parent)
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
+    import ctypes
 
-
-def _exchanged(one: Path, other: Path) -> bool:
-    """Let two folders change their names in one step; tell whether the system can. Source: renameat2(2), flag 2."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    here = -100  # AT_FDCWD
-    return rename is not None and rename(here, os.fsencode(one), here, os.fsencode(other), 2) == 0
+    here, exchange = -100, 2
+    if rename and rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0:
+        return
+    code = ctypes.get_errno() if rename else errno.ENOSYS
+    if code not in (errno.ENOSYS, errno.EINVAL):
+        raise OSError(code, os.strerror(code), str(other))
+    aside = other.with_name(f"{other.name}.old")
+    other.rename(aside)
+    one.rename(other)
+    aside.rename(one)
 
 
 def remove_leftovers(path: Path) -> None:

@@ -97,7 +97,7 @@ class TrainOptions:
     optimizer:
         What mlp and logistic are learned with in torch.
     learning_rate:
-        How fast they learn; default: 0.001 with adamw, 1 with adadelta.
+        How fast they learn; default: 0.0001 with adamw, 1 with adadelta.
     epochs:
         At most so many times through the products, for heads learned by gradient; less where held-out products are served better.
     learn_from:
@@ -111,11 +111,11 @@ class TrainOptions:
     pool: Literal["auto", "mean", "max", "concat", "scores", "gate"] = "auto"
     apart: bool = False
     bags: int = 1
-    layers: str = "4096,4096"
+    layers: str = "512"
     dropout: float = 0.5
     optimizer: Literal["adamw", "adadelta"] = "adamw"
     learning_rate: float | None = None
-    epochs: int = 50
+    epochs: int = 100
     learn_from: str = "train"
     backbone: str | None = None
 

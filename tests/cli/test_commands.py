@@ -265,8 +265,9 @@ def test_answers_are_written_as_a_table_where_asked(
     assert code == 0
     assert "1 answered, 1 quarantined" in out
     rows = (tmp_path / "answers.csv").read_bytes().decode().split("\r\n")
-    assert rows[0] == "photo,status,category,path,probability,reason,detail"
-    assert re.fullmatch(r".*=1\+1\.jpg,ok,Home/Kitchen/Mug,Home > Kitchen > Mug,[01]\.\d{6},,", rows[1])
+    asked = "sure_category,sure_path,sure_level,sure_probability,set"
+    assert rows[0] == f"photo,status,category,path,probability,familiarity,{asked},reason,detail"
+    assert re.fullmatch(r".*=1\+1\.jpg,ok,Home/Kitchen/Mug,Home > Kitchen > Mug,[01]\.\d{6},[01]\.\d{6},{7}", rows[1])
     assert rows[2].split(",")[1] == "quarantined"
     assert rows[3:] == [""]
 

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from drawn_products import DAMAGED, LOST, products_catalog
+from drawn_shop import shelfwise
 from shelfwise.backbones.products import ProductFeatures, read_products
 from shelfwise.bundle import Bundle
 from shelfwise.catalog import Catalog
+from shelfwise.classifiers.pools import KINDS
 from shelfwise.evaluate import EvaluateSummary, evaluate
 from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import score
@@ -115,3 +117,24 @@ def test_copies_of_a_photo_leave_the_interval_as_wide_as_it_was(bundle: Bundle, 
     for name, estimate in score(once).figures.items():
         assert (repeated[name].low, repeated[name].high) == pytest.approx((estimate.low, estimate.high)), name
     assert repeated["top1"] != score(once.take(product)).figures["top1"]
+
+
+def test_the_command_tells_what_further_photos_bring(catalog: Path, bundle: Bundle, summary: EvaluateSummary) -> None:
+    path = catalog.with_name(f"{bundle.facts['members'][0]['pool']}.bundle")
+    ran = shelfwise("evaluate", path, catalog)
+    assert ran.returncode == 0, ran.stderr
+    photos = summary.metrics["photos"]
+    assert f"photos alone: {photos['top1']['value']:.1%} of {photos['photos']} right" in ran.stdout
+    table = ran.stdout[ran.stdout.index("photos a product") :].splitlines()
+    assert [line.split()[:2] for line in table[1:4]] == [
+        [count, str(found["products"])] for count, found in summary.metrics["by_photo_count"].items()
+    ]
+
+
+def test_train_tells_which_pools_were_tried(catalog: Path) -> None:
+    ran = shelfwise("train", catalog, "--to", catalog.with_name("auto.bundle"))
+    assert ran.returncode == 0, ran.stderr
+    told = [line for line in ran.stdout.splitlines() if line.startswith("photos pooled by")]
+    assert sorted(line.split()[3] for line in told) == sorted(KINDS)
+    (taken,) = (line.split()[3] for line in told if line.endswith("taken"))
+    assert Bundle.load(catalog.with_name("auto.bundle")).classifier.members[0].pool.kind == taken

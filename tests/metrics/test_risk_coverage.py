@@ -113,6 +113,12 @@ def test_the_curve_of_many_products_has_fifty_points_and_ends_at_the_error_rate(
     assert set(values["points"][0]) == {"coverage", "confidence", "risk", "low", "high"}
 
 
+def test_without_mistakes_the_area_is_not_called_certain() -> None:
+    found = risk_coverage(answered([0.9, 0.8, 0.7, 0.6, 0.5], [True] * 5), resamples=50)
+    assert (found.aurc.value, found.aurc.low) == (0, 0)
+    assert found.aurc.high == pytest.approx(wilson_interval(Proportion(0, 5))[1])
+
+
 def test_without_products_there_is_no_curve() -> None:
     with pytest.raises(OptionError, match="no products"):
         risk_coverage(drawn_answers(5).take([]))

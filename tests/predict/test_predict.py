@@ -136,7 +136,7 @@ def test_json_values_hold_all_that_was_answered(bundle: Bundle, tmp_path: Path):
     write(tmp_path / "b.jpg", b"x")
     first, second = (json.loads(json.dumps(p.to_dict())) for p in predict(bundle, [tmp_path]))
     assert first["answers"][0]["path"] == ["Food", "Fruit", "Apple"]
-    assert set(first) == {"photo", "status", "answers"}
+    assert set(first) == {"photo", "status", "answers", "familiarity"}
     assert second == {
         "photo": str(tmp_path / "b.jpg"), "status": "quarantined", "reason": "img_empty", "detail": second["detail"],
     }  # fmt: skip
@@ -147,11 +147,12 @@ def test_csv_cells_that_a_spreadsheet_takes_for_a_formula_are_made_harmless():
     predictions = [Prediction(name, "ok", ((name, ("top", name), 0.25),)) for name in names]
     predictions.append(Prediction("=x", "quarantined", reason="img_empty", detail="=y"))
     rows = list(csv.reader(io.StringIO(to_csv(predictions), newline="")))
-    assert rows[0] == ["photo", "status", "category", "path", "probability", "reason", "detail"]
+    asked = ["sure_category", "sure_path", "sure_level", "sure_probability", "set"]
+    assert rows[0] == ["photo", "status", "category", "path", "probability", "familiarity", *asked, "reason", "detail"]
     for name, row in zip(names, rows[1:], strict=False):
         harmless = name if name[0] in "pä" else "'" + name
-        assert row == [harmless, "ok", harmless, f"top > {name}", "0.250000", "", ""]
-    assert rows[-1] == ["'=x", "quarantined", "", "", "", "img_empty", "'=y"]
+        assert row == [harmless, "ok", harmless, f"top > {name}", "0.250000", *[""] * 8]
+    assert rows[-1] == ["'=x", "quarantined", *[""] * 9, "img_empty", "'=y"]
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in rows for cell in row)
 
 

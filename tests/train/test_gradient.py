@@ -27,6 +27,10 @@ def torch() -> None:
     pytest.importorskip("torch", reason="the extra [torch] is not installed")
 
 
+def adamw(**settings: Any) -> Descent:
+    return Descent(optimizer="adamw", **settings)
+
+
 def learned(rows: TrainingRows, how: Descent, learn: Numbers = EVERY, held: Numbers | None = None) -> Any:
     return descend(InMemory(rows.x), rows.column, rows.categories, learn, held, how)
 
@@ -34,7 +38,7 @@ def learned(rows: TrainingRows, how: Descent, learn: Numbers = EVERY, held: Numb
 @pytest.mark.usefixtures("torch")
 def test_a_linear_head_comes_to_the_optimum_that_scikit_learn_finds():
     rows = drawn_rows(spread=2.0)
-    found = learned(rows, Descent(epochs=150, learning_rate=0.01, decay=0.0)).head
+    found = learned(rows, adamw(epochs=150, learning_rate=0.01, decay=0.0)).head
     optimum = LogisticRegression(C=np.inf, max_iter=2000, tol=1e-8).fit(rows.x, rows.column)
     least = log_loss(optimum.decision_function(rows.x), rows.column, 1.0)
     assert least <= log_loss(found.scores(rows.x), rows.column, 1.0) < least + 0.003
@@ -42,14 +46,16 @@ def test_a_linear_head_comes_to_the_optimum_that_scikit_learn_finds():
 
 
 @pytest.mark.usefixtures("torch")
-@pytest.mark.parametrize("optimizer", ["adamw", "adadelta"])
-def test_hidden_layers_learn_what_no_linear_head_can(optimizer: Any):
+@pytest.mark.parametrize(("optimizer", "rate"), [("adamw", 0.003), ("adadelta", None)])
+def test_hidden_layers_learn_what_no_linear_head_can(optimizer: Any, rate: float | None):
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (240, 2)).astype(np.float32)
     rows = drawn_rows()
     rows = TrainingRows(x, (x[:, 0] * x[:, 1] > 0).astype(np.int32), 2, rows.groups)
-    linear = learned(rows, Descent(epochs=40)).head
-    deep = learned(rows, Descent(layers=(64, 32), dropout=0.2, epochs=60, optimizer=optimizer, batch=16)).head
+    linear = learned(rows, adamw(epochs=40)).head
+    deep = learned(
+        rows, Descent(layers=(64, 32), dropout=0.2, epochs=60, optimizer=optimizer, learning_rate=rate, batch=16)
+    ).head
     assert np.mean(linear.scores(x).argmax(axis=1) == rows.column) < 0.7
     assert np.mean(deep.scores(x).argmax(axis=1) == rows.column) > 0.9
 
@@ -59,7 +65,7 @@ def test_the_best_epoch_is_kept_and_learning_stops_four_epochs_after_it(dropout:
     if dropout:
         pytest.importorskip("torch", reason="the extra [torch] is not installed")
     rows = drawn_rows(spread=3.0)
-    found = learned(rows, Descent(layers=(64,), dropout=dropout, learning_rate=0.02), EVERY[:160], EVERY[160:])
+    found = learned(rows, adamw(layers=(64,), dropout=dropout, learning_rate=0.02), EVERY[:160], EVERY[160:])
     held_out = [epoch["held_out"] for epoch in found.curve]
     assert found.epoch == int(np.argmin(held_out)) + 1
     assert len(found.curve) == found.epoch + 4 < 50
@@ -74,7 +80,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(dropout: float):
         pytest.importorskip("torch", reason="the extra [torch] is not installed")
     rows = drawn_rows()
     once, again, other = (
-        learned(rows, Descent(layers=(16,), dropout=dropout, epochs=3, seed=seed)).head.scores(rows.x).tobytes()
+        learned(rows, adamw(layers=(16,), dropout=dropout, epochs=3, seed=seed)).head.scores(rows.x).tobytes()
         for seed in (0, 0, 1)
     )
     assert once == again != other
@@ -84,7 +90,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(dropout: float):
 def test_rows_on_another_scale_are_learned_alike(dropout: float):
     if dropout:
         pytest.importorskip("torch", reason="the extra [torch] is not installed")
-    rows, how = drawn_rows(), Descent(layers=(16,), dropout=dropout, epochs=5)
+    rows, how = drawn_rows(), adamw(layers=(16,), dropout=dropout, epochs=5)
     moved = TrainingRows(rows.x * 1000 + 77, rows.column, rows.categories, rows.groups)
     scores, same = (learned(r, how).head.scores(r.x) for r in (rows, moved))
     np.testing.assert_allclose(scores, same, rtol=0.05, atol=0.05)
@@ -92,7 +98,7 @@ def test_rows_on_another_scale_are_learned_alike(dropout: float):
 
 @pytest.mark.usefixtures("torch")
 def test_both_networks_learn_the_same_kind_of_head():
-    rows, how = drawn_rows(), Descent(layers=(32,), learning_rate=0.01)
+    rows, how = drawn_rows(), adamw(layers=(32,), learning_rate=0.01)
     widths = (6, 32, 4)
     right = []
     for made in (ScikitNetwork(widths, how), TorchNetwork(widths, how)):
@@ -106,7 +112,7 @@ def test_both_networks_learn_the_same_kind_of_head():
 
 def test_two_categories_are_learned_by_scikit_learn_too():
     rows = drawn_rows(categories=2, spread=0.3)
-    found = learned(rows, Descent(layers=(8,), epochs=30, learning_rate=0.01)).head
+    found = learned(rows, adamw(layers=(8,), epochs=30, learning_rate=0.01)).head
     assert np.mean(found.scores(rows.x).argmax(axis=1) == rows.column) > 0.95
     logistic = head_learner("logistic", TrainOptions(head="logistic"))(rows)
     assert np.mean(logistic.head.scores(rows.x).argmax(axis=1) == rows.column) > 0.95
@@ -138,7 +144,7 @@ def test_no_more_rows_than_a_chunk_are_read_at_once(monkeypatch: pytest.MonkeyPa
             return super().read(asked)
 
     source = Counted(rows.x)
-    descend(source, rows.column, rows.categories, EVERY, None, Descent(epochs=2))
+    descend(source, rows.column, rows.categories, EVERY, None, adamw(epochs=2))
     assert source.most == 16
 
 
@@ -146,7 +152,7 @@ def test_no_more_rows_than_a_chunk_are_read_at_once(monkeypatch: pytest.MonkeyPa
 def test_a_loss_that_is_no_number_names_the_epoch_and_the_learning_rate():
     rows = drawn_rows()
     with pytest.raises(OptionError, match=r"in epoch \d+ at learning rate 1e\+30: give a lower --learning-rate"):
-        learned(rows, Descent(layers=(8,), dropout=0.5, learning_rate=1e30))
+        learned(rows, adamw(layers=(8,), dropout=0.5, learning_rate=1e30))
 
 
 def test_what_needs_torch_names_the_line_to_type_without_it(monkeypatch: pytest.MonkeyPatch):
@@ -155,17 +161,20 @@ def test_what_needs_torch_names_the_line_to_type_without_it(monkeypatch: pytest.
 
     monkeypatch.setattr(networks.importlib, "import_module", missing)
     options = TrainOptions(head="mlp", layers="8", epochs=2)
-    with pytest.raises(MissingExtraError, match=r"this needs torch .*--dropout 0.* pip install 'shelfwise\[torch\]'"):
+    with pytest.raises(
+        MissingExtraError,
+        match=r"this needs torch .*--dropout 0 does without.* pip install 'shelfwise\[torch\]'",
+    ):
         head_learner("mlp", options)(drawn_rows())
-    plain = TrainOptions(head="mlp", layers="8", epochs=2, dropout=0.0)
+    plain = TrainOptions(head="mlp", layers="8", epochs=2, optimizer="adamw", dropout=0.0)
     assert head_learner("mlp", plain)(drawn_rows()).facts["layers"] == [8]
 
 
 @pytest.mark.usefixtures("torch")
 def test_the_size_decides_who_learns(monkeypatch: pytest.MonkeyPatch):
-    assert isinstance(network((6, 8, 4), 240, Descent(layers=(8,))), ScikitNetwork)
-    assert isinstance(network((6, 8, 4), 10**10, Descent(layers=(8,))), TorchNetwork)
-    rows, options = drawn_rows(), TrainOptions(head="logistic", epochs=3)
+    assert isinstance(network((6, 8, 4), 240, adamw(layers=(8,))), ScikitNetwork)
+    assert isinstance(network((6, 8, 4), 10**10, adamw(layers=(8,))), TorchNetwork)
+    rows, options = drawn_rows(), TrainOptions(head="logistic", epochs=3, optimizer="adamw")
     assert "penalty" in head_learner("logistic", options)(rows).facts
     monkeypatch.setattr(heads, "_SCIKIT", 10)
     assert head_learner("logistic", options)(rows).facts["layers"] == []
@@ -176,7 +185,7 @@ def test_held_out_answers_about_labels_that_mean_nothing_are_chance(dropout: flo
     if dropout:
         pytest.importorskip("torch", reason="the extra [torch] is not installed")
     rows = of_random_labels()
-    options = TrainOptions(head=head, layers="64", dropout=dropout, epochs=15, learning_rate=0.01)
+    options = TrainOptions(head=head, layers="64", dropout=dropout, optimizer="adamw", epochs=15, learning_rate=0.01)
     found = head_learner(head, options)(rows)
     said = np.asarray(found.held_out("leave_one_out", np.arange(len(rows)))).argmax(axis=1)
     assert np.mean(said == rows.column) < 0.35
@@ -184,13 +193,13 @@ def test_held_out_answers_about_labels_that_mean_nothing_are_chance(dropout: flo
 
 
 def test_held_out_answers_are_those_of_a_head_learned_without_the_fold():
-    rows, how = drawn_rows(), Descent(layers=(16,), epochs=6)
+    rows, how = drawn_rows(), adamw(layers=(16,), epochs=6)
     found = learn_by_gradient(rows, how)
     from shelfwise.train.folds import fold_of
 
     fold = fold_of(rows.groups, "leave_look_alikes_out")
     asked = np.flatnonzero(fold == 2)
-    without = learned(rows, Descent(layers=(16,), epochs=found.facts["epochs"]), np.flatnonzero(fold != 2)).head
+    without = learned(rows, adamw(layers=(16,), epochs=found.facts["epochs"]), np.flatnonzero(fold != 2)).head
     assert found.held_out("leave_look_alikes_out", asked).tobytes() == without.scores(rows.x[asked]).tobytes()
     for pair in np.unique(rows.groups.leave_look_alikes_out):
         assert len(set(fold[rows.groups.leave_look_alikes_out == pair])) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from shelfwise.bundle import Bundle
 from shelfwise.classifiers.flat import Flat, log_softmax
 from shelfwise.classifiers.heads import Linear
+from shelfwise.classifiers.levels import Levels
+from shelfwise.classifiers.routed import Routed
 from shelfwise.columns import Columns
 from shelfwise.options import TrainOptions
+from shelfwise.statistics.calibration import fit_common_temperature
 from shelfwise.statistics.ridge import Spectrum
 from shelfwise.statistics.sufficient import SufficientStatistics
 from shelfwise.taxonomy import Node, Taxonomy
+from shelfwise.train import train
 from shelfwise.train.branch_groups import banded_branches, branch_level, confused_categories, every_branch
 from shelfwise.train.flat_head import FlatHead
 from shelfwise.train.heads import head_learner, learn_ridge
@@ -279,6 +285,36 @@ def test_compare_keeps_the_best_that_holds_no_more_and_shows_them_all():
     flat = next(one for one in compared if one.name == "flat")
     answers = start.held_out("leave_look_alikes_out", np.arange(90)).argmax(axis=1)
     assert flat.figures["top1"] == pytest.approx((answers == start.rows.column).mean(), abs=0.1)
+
+
+def test_the_temperature_of_several_choices_is_the_best_of_a_fine_grid_for_all_of_them_together():
+    rng = np.random.default_rng(5)
+    tables = []
+    for n, c in ((40, 3), (70, 5)):
+        truth = rng.integers(0, c, n)
+        tables.append((rng.standard_normal((n, c)) + 1.5 * np.eye(c)[truth], truth))
+    grid = np.geomspace(0.1, 10, 2001)
+    losses = [sum(len(truth) * smoothed_loss(scores / t, truth, 112) for scores, truth in tables) for t in grid]
+    assert fit_common_temperature(tables) == pytest.approx(grid[int(np.argmin(losses))], rel=0.005)
+
+
+def smoothed_loss(scores: np.ndarray, truth: np.ndarray, spread: int) -> float:
+    """Cross-entropy where 1 / spread of each target lies on all columns alike."""
+    said = log_softmax(scores, 1)
+    return float(-((1 - 1 / spread) * said[np.arange(len(truth)), truth].mean() + said.mean() / spread))
+
+
+@pytest.mark.parametrize("hierarchy", ["confusion", "compare"])
+def test_a_bundle_holds_the_hierarchy_that_was_asked_for(hierarchy: str, embedded_catalog: Path, tmp_path: Path):
+    options = TrainOptions(hierarchy=hierarchy)  # type: ignore[arg-type]
+    facts = train(embedded_catalog, tmp_path / "x.bundle", options).facts
+    bundle = Bundle.load(tmp_path / "x.bundle")
+    (member,) = bundle.classifier.members
+    (told,) = facts["members"]
+    assert isinstance(member.model, {"confusion": Routed, "levels": Levels}.get(told["hierarchy"], Flat))
+    assert (told["hierarchy"] == "confusion") == (hierarchy == "confusion")
+    x = np.random.default_rng(0).random((3, bundle.layout.dimension), dtype=np.float32)
+    np.testing.assert_allclose(bundle.probabilities(x).sum(axis=1), 1, atol=1e-3)
 
 
 @pytest.mark.slow

@@ -38,7 +38,10 @@ class Linear(Head):
 
     def stored(self) -> Stored:
         """Return it as it lies in a file."""
-        return {"kind": "linear"}, {"weight": np.ascontiguousarray(self.weight), "intercept": np.asarray(self.intercept)}
+        return {"kind": "linear"}, {
+            "weight": np.ascontiguousarray(self.weight),
+            "intercept": np.asarray(self.intercept),
+        }
 
 
 def restored_head(values: dict[str, Any], tensors: Tensors, d: int, c: int) -> Scorer:

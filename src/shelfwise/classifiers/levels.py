@@ -9,6 +9,7 @@ import numpy as np
 
 from shelfwise.classifiers.flat import Flat
 from shelfwise.classifiers.stored import Stored, Tensors, positive
+from shelfwise.columns import summed
 from shelfwise.errors import BundleError
 
 if TYPE_CHECKING:
@@ -42,10 +43,10 @@ class Levels:
         """Return log-probabilities (n, c) of the flat head's scores (n, c)."""
         unit = np.asarray(scores / self.flat.temperature, dtype=np.float32)
         above = np.zeros((len(unit), 1), dtype=np.float32)
-        for level, parent in enumerate(parents(self.columns)):
-            of_nodes = node_scores(unit, self.columns, level, self.together) / np.float32(self.temperatures[level])
-            above = above[:, parent] + log_softmax_among(of_nodes, parent)
-        return above[:, self.columns.level_of[-1]]
+        of_levels = node_scores(unit, self.columns, self.together)
+        for of_nodes, temperature, parent in zip(of_levels, self.temperatures, parents(self.columns), strict=True):
+            above = above[:, parent] + log_softmax_among(of_nodes / np.float32(temperature), parent)
+        return above
 
     def stored(self) -> Stored:
         """Return it as it lies in a file."""
@@ -71,13 +72,19 @@ def parents(columns: Columns) -> list[NDArray[np.int32]]:
     return [np.zeros(len(columns.level_nodes[0]), dtype=np.int32), *columns.parent_of]
 
 
-def node_scores(scores: NDArray[np.float32], columns: Columns, level: int, together: Together) -> NDArray[np.float32]:
-    """Put the scores (n, c) of categories below each node of a level together: (n, nodes)."""
-    if together == "sum":
-        return columns.summed(scores, level)
-    top = scores.max(axis=1, keepdims=True)
-    powers = columns.summed(np.exp(scores - top), level)
-    return np.asarray(np.log(np.maximum(powers, np.finfo(np.float32).tiny)) + top)
+def node_scores(scores: NDArray[np.float32], columns: Columns, together: Together) -> list[NDArray[np.float32]]:
+    """Put the scores (n, c) of categories below each node together, level by level from the top: (n, nodes).
+
+    The nodes of the deepest level are the categories, in their order.
+    """
+    largest = scores.max(axis=1, keepdims=True)
+    found = [scores if together == "sum" else np.exp(scores - largest)]
+    for parent in reversed(columns.parent_of):
+        found.append(summed(found[-1], parent, int(parent.max()) + 1))
+    if together == "logsumexp":
+        smallest = np.finfo(np.float32).tiny
+        found = [np.asarray(np.log(np.maximum(powers, smallest)) + largest) for powers in found]
+    return found[::-1]
 
 
 def log_softmax_among(scores: NDArray[np.float32], parent: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -43,11 +43,11 @@ def train(
     json:
         Print the summary as JSON.
     """
-    from shelfwise.cli import progress, summaries
+    from shelfwise.cli import learning_summaries, progress
     from shelfwise.train import train
 
     summary = train(catalog, to, options, progress=progress.bars())
-    return print_json(summary.to_dict()) if json else summaries.trained(summary, catalog)
+    return print_json(summary.to_dict()) if json else learning_summaries.trained(summary, catalog)
 
 
 @app.command
@@ -72,11 +72,11 @@ def evaluate(
     json:
         Print the figures as JSON.
     """
-    from shelfwise.cli import progress, summaries
+    from shelfwise.cli import evaluating_summaries, progress
     from shelfwise.evaluate import evaluate
 
     summary = evaluate(bundle, catalog, to, options, progress=progress.bars())
-    return print_json(summary.to_dict()) if json else summaries.evaluated(summary)
+    return print_json(summary.to_dict()) if json else evaluating_summaries.evaluated(summary)
 
 
 @app.command

@@ -10,7 +10,7 @@ from shelfwise.backbones.products import ProductFeatures
 from shelfwise.bundle import Bundle
 from shelfwise.catalog import Catalog
 from shelfwise.evaluate.report.assemble import report_data
-from shelfwise.evaluate.report.data import FactGroup
+from shelfwise.evaluate.report.data import FactGroup, Note
 from shelfwise.evaluate.report.render import render
 from shelfwise.images.decode import decode
 from shelfwise.metrics.answers import Answers
@@ -39,12 +39,32 @@ def report_page(
             title=f"{catalog.path.name.removesuffix('.catalog')}, split {options.split}",
             subtitle=f"{len(data):,} products in {len(set(data.categories)):,} categories, answered by bundle {bundle.id}",
             date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            command=f"shelfwise evaluate BUNDLE {catalog.path.name} --split {options.split} --to REPORT",
+            command=_command(catalog, options),
             photo=_photos(catalog, data),
             leave_one_out=Scores.from_dict(bundle.facts["estimates"]["leave_one_out"]),
+            notes=_notes(bundle, options),
             facts=_facts(bundle, catalog, data),
         )
     )
+
+
+def _notes(bundle: Bundle, options: EvaluateOptions) -> list[Note]:
+    if (bundle.facts["calibrated_on"], options.split) != ("validation", "val"):
+        return []
+    text = (
+        "The bundle's calibration, and thresholds for --max-error, were set on this very split. Accuracy is honest here; "
+        "calibration errors and answers that stop look better than they will elsewhere. Judge those on another split."
+    )
+    return [Note("info", "These products set the calibration", text)]
+
+
+def _command(catalog: Catalog, options: EvaluateOptions) -> str:
+    words = ["shelfwise evaluate BUNDLE", catalog.path.name, "--split", options.split]
+    if options.max_error is not None:
+        words += ["--max-error", f"{options.max_error:g}"]
+    for path in options.against:
+        words += ["--against", path.name]
+    return " ".join([*words, "--to REPORT"])
 
 
 def _photos(catalog: Catalog, data: ProductFeatures) -> Callable[[str], str]:

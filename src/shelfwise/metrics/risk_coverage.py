@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shelfwise.errors import OptionError
-from shelfwise.metrics.intervals import Estimate, interval_of_share, percentile_interval, resampled_weights
+from shelfwise.metrics.intervals import Estimate, interval_of_share, resampled_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 POINTS = 50
+# Tables as large as the weights that stand at once: their blocks are made smaller by this, which is twice as fast.
+_TABLES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +66,23 @@ def risk_coverage(answers: Answers, level: int | None = None, seed: int = 0, res
     steps = _Steps(confidence[surest_first], ~right[surest_first])
     kept = np.unique(np.round(np.linspace(p / POINTS, p, POINTS)).clip(1).astype(np.int64))
     found = [steps.figures(np.ones((p, 1)), kept)]
-    found += [steps.figures(w[surest_first], kept) for w in resampled_weights(p, resamples, seed)]
+    found += [steps.figures(w[surest_first], kept) for w in resampled_weights(p, resamples, seed, _TABLES * p)]
     aurc, excess, risk = (np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))
     last = confidence[surest_first][kept - 1]
     points = zip(kept, last, risk, strict=True)
     return RiskCoverage(
-        _estimate(aurc),
-        _estimate(excess),
+        _estimate(aurc, p),
+        _estimate(excess, p),
         tuple(Point(int(k) / p, float(sure), _estimate(values, int(k))) for k, sure, values in points),
     )
 
 
-def _estimate(values: Values, products: int | None = None) -> Estimate:
+def _estimate(values: Values, products: int) -> Estimate:
     """Put the interval of the resamples, all but the first value, around the first."""
     value = float(values[0])
     if len(values) == 1:
         return Estimate(value)
-    if products is not None:
-        return Estimate(value, *interval_of_share(value, products, values[1:]))
-    return Estimate(value, *percentile_interval(values[1:]))
+    return Estimate(value, *interval_of_share(value, products, values[1:]))
 
 
 class _Steps:

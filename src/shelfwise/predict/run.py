@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 from shelfwise.bundle import Bundle
 from shelfwise.engines import available_cores, map_ordered
 from shelfwise.engines.decoders import Decoders
-from shelfwise.errors import ImageError, SourceError
+from shelfwise.errors import ImageError
 from shelfwise.files import text_of
 from shelfwise.images.files import read_picture
 from shelfwise.options import PredictOptions
 from shelfwise.predict.certain import Certainty
-from shelfwise.predict.prediction import Prediction
+from shelfwise.predict.prediction import Prediction, Refused
+from shelfwise.predict.products import Product, batches, each_folder, each_photo
 from shelfwise.progress import SILENT, Progress
 
 Pixels = NDArray[np.uint8]
+Features = NDArray[np.float32]
 
 _BATCH = 8
 
@@ -33,82 +35,78 @@ def predict(
 ) -> Iterator[Prediction]:
     """Yield a prediction for every photo, in order; a folder stands for all files below it but hidden ones.
 
-    A photo that cannot be used is answered with its reason. Raises SourceError when there is no photo, BundleError for a
-    bundle that is damaged.
+    With `per="folder"` all photos of a folder are one product, answered once from those that can be used. What cannot be used
+    is answered with its reason. Raises SourceError when there is no photo, BundleError for a bundle that is damaged.
     """
     options = options or PredictOptions()
-    files = list(_files(photos))
-    batches = [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)]
+    products = each_folder(photos) if options.per == "folder" else each_photo(photos)
     threads = options.threads or available_cores()
     with Decoders(threads) as decoders:
         decoders.start()  # while the bundle is read
         loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         certainty = Certainty.asked(loaded, options)
 
-        def answered(batch: list[Path]) -> list[Prediction]:
+        def answered(batch: list[Product]) -> list[Prediction]:
             return _answered(certainty, decoders, batch, options.top)
 
-        with progress.task("predict", len(files)) as advance:
-            for predictions in map_ordered(answered, batches, threads):
+        with progress.task("predict", len(products)) as advance:
+            for predictions in map_ordered(answered, batches(products, _BATCH), threads):
                 yield from predictions
                 advance(len(predictions))
 
 
-def _files(photos: Sequence[Path | str]) -> Iterator[Path]:
-    for photo in map(Path, photos):
-        if photo.is_dir():
-            hidden = (".", "__")
-            below = [
-                f for f in sorted(photo.rglob("*")) if not any(p.startswith(hidden) for p in f.relative_to(photo).parts)
-            ]
-            below = [file for file in below if not file.is_dir()]
-            if not below:
-                raise SourceError(f"{photo} holds no files")
-            yield from below
-        elif photo.exists():
-            yield photo
-        else:
-            raise SourceError(f"{photo} does not exist")
-
-
-def _answered(certainty: Certainty, decoders: Decoders, files: list[Path], top: int) -> list[Prediction]:
-    views = [extractor.preprocessing for extractor in certainty.bundle.extractors]
-    squares: dict[Path, list[Pixels]] = {}
-    refused: dict[Path, ImageError] = {}
-    for file in files:
-        try:
-            squares[file] = decoders.prepare(read_picture(file), views)
-        except ImageError as error:
-            refused[file] = error
-    told = _predictions(certainty, squares, top)
+def _answered(certainty: Certainty, decoders: Decoders, products: list[Product], top: int) -> list[Prediction]:
+    """Answer for products from those of their photos that can be used."""
+    owner: list[int] = []
+    features: list[Features] = []
+    refused: list[list[Refused]] = [[] for _ in products]
+    photos = [(place, file) for place, product in enumerate(products) for file in product.photos]
+    for start in range(0, len(photos), _BATCH):
+        squares = []
+        for place, file in photos[start : start + _BATCH]:
+            try:
+                squares.append(_prepared(certainty.bundle, decoders, file))
+                owner.append(place)
+            except ImageError as error:
+                refused[place].append(Refused(text_of(file), error.code, error.detail))
+        if squares:
+            features.append(_features(certainty.bundle, squares))
+    answerable, product, used = np.unique(np.array(owner, np.intp), return_inverse=True, return_counts=True)
+    told = _told(certainty, np.concatenate(features), product, top) if features else []
+    answers, counts = dict(zip(answerable, told, strict=True)), dict(zip(answerable, used, strict=True))
     return [
-        told[file]
-        if file in told
-        else Prediction(text_of(file), "quarantined", reason=refused[file].code, detail=refused[file].detail)
-        for file in files
+        Prediction.of(text_of(each.name), answers.get(place), refused[place], int(counts.get(place, 0)), each.is_folder)
+        for place, each in enumerate(products)
     ]
 
 
-def _predictions(certainty: Certainty, squares: dict[Path, list[Pixels]], top: int) -> dict[Path, Prediction]:
-    """Answer for prepared photos: for each, a square for each backbone."""
-    if not squares:
-        return {}
-    bundle = certainty.bundle
-    # Rounded to float16 like the vectors of a catalog; see Bundle.features_of.
+def _prepared(bundle: Bundle, decoders: Decoders, file: Path) -> list[Pixels]:
+    """Return a square for each backbone."""
+    return decoders.prepare(read_picture(file), [extractor.preprocessing for extractor in bundle.extractors])
+
+
+def _features(bundle: Bundle, squares: list[list[Pixels]]) -> Features:
+    """Return the feature vectors of prepared photos, rounded to float16 like those of a catalog; see Bundle.features_of."""
     vectors = [
         extractor.vectors(np.stack(of_one)).astype(np.float16)
-        for extractor, of_one in zip(bundle.extractors, zip(*squares.values(), strict=True), strict=True)
+        for extractor, of_one in zip(bundle.extractors, zip(*squares, strict=True), strict=True)
     ]
-    probabilities, familiarity = bundle.answered(bundle.layout.features(vectors))
+    return bundle.layout.features(vectors)
+
+
+def _told(certainty: Certainty, x: Features, product: NDArray[np.intp], top: int) -> list[Prediction]:
+    """Answer for products with feature vectors (n, d) of their photos, not yet under their names."""
+    bundle = certainty.bundle
+    probabilities, familiarity = bundle.answered(x, product)
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
     sure, sets = certainty.sure(probabilities), certainty.sets(probabilities)
-    return {
-        file: Prediction(
-            text_of(file), "ok", tuple(_answer(bundle, int(column), probabilities[row, column]) for column in best[row]),
+    return [
+        Prediction(
+            "", "ok", tuple(_answer(bundle, int(column), probabilities[row, column]) for column in best[row]),
             familiarity=None if familiarity is None else float(familiarity[row]), sure=sure[row], set=sets[row],
         )
-        for row, file in enumerate(squares)
-    }  # fmt: skip
+        for row in range(len(probabilities))
+    ]  # fmt: skip
 
 
 def _answer(bundle: Bundle, column: int, probability: float) -> tuple[str, tuple[str, ...], float]:

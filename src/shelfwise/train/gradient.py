@@ -21,7 +21,7 @@ from shelfwise.train.rows import Numbers, TrainingRows
 _RUN, _RUNS = 256, 64
 """Rows that are read in their order, and how many such runs, from anywhere, are shuffled into one chunk."""
 _PATIENCE = 4
-"""Epochs without a better one after which learning stops. Source: R4, early stopping with patience 4."""
+"""Epochs without a better one after which learning stops. Source: docs/experiments.md, entry on heads by gradient."""
 _JUDGED = 8192
 """Held-out rows that an epoch is judged by, at most."""
 _LARGE = 10**13
@@ -78,6 +78,7 @@ def descend(
         if held is not None:
             head = _head(learner, scale)
             curve[-1]["held_out"] = _calibrated_loss(head.scores(rows.read(held)), column[held])
+            refuse_no_number(curve[-1]["held_out"], epoch, how)
             if best is None or curve[-1]["held_out"] < curve[best.epoch - 1]["held_out"]:
                 best = Descended(head, epoch, curve)
             if epoch - best.epoch >= _PATIENCE:
@@ -87,6 +88,8 @@ def descend(
 
 def _calibrated_loss(scores: NDArray[np.floating[Any]], truth: NDArray[np.int32]) -> float:
     """Return the log-loss at the best temperature: the head gets it in the end, so sureness alone is no reason to stop."""
+    if not np.isfinite(scores).all():
+        return float("nan")
     return log_loss(scores, truth, fit_temperature(scores, truth))
 
 
@@ -108,7 +111,14 @@ def learn_by_gradient(rows: TrainingRows, how: Descent) -> LearnedHead:
         return descend(InMemory(other.x), other.column, other.categories, np.arange(len(other)), None, settled).head
 
     held_out = held_out_by_folds(rows, refit, folds)
-    facts = {"epochs": settled.epochs, "learning_rate": how.rate, "layers": list(how.layers), "curve": first.curve}
+    facts = {
+        "layers": list(how.layers),
+        "dropout": how.dropout,
+        "optimizer": how.optimizer,
+        "learning_rate": how.rate,
+        "epochs": settled.epochs,
+        "curve": first.curve,
+    }
     temperature = temperature_of_folds(rows, held_out, folds)
     return LearnedHead(again(rows), temperature, facts, f"{folds} folds of groups", held_out, again)
 

@@ -34,10 +34,9 @@ def learn_levels(start: FlatHead) -> LearnedModel:
 
 def _warmed(start: FlatHead, together: Together, scores: NDArray[np.float32], truth: NDArray[np.int32]) -> Levels:
     unit = np.asarray(scores / start.learned.temperature, dtype=np.float32)
-    levels = range(len(start.columns.level_nodes))
     temperatures = tuple(
-        fit_common_temperature(choices(node_scores(unit, start.columns, level, together), truth, start.columns, level))
-        for level in levels
+        fit_common_temperature(choices(of_nodes, truth, start.columns, level))
+        for level, of_nodes in enumerate(node_scores(unit, start.columns, together))
     )
     return Levels(start.flat, together, temperatures, start.columns)
 

@@ -21,7 +21,7 @@ class Descent:
     """How a network learns.
 
     layers: widths of the hidden layers, none for a linear head; dropout: share of the last hidden layer; learning_rate:
-    absent, that of the optimizer; decay: its weight decay, decoupled for AdamW and L2 for Adadelta; batch: rows a step.
+    absent, that of the optimizer; decay: the weight decay of AdamW; batch: rows a step.
     Source: Zeiler, ADADELTA (2012), rho 0.95; Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019).
     """
 
@@ -29,7 +29,7 @@ class Descent:
     dropout: float = 0.0
     optimizer: Literal["adamw", "adadelta"] = "adamw"
     learning_rate: float | None = None
-    epochs: int = 50
+    epochs: int = 100
     decay: float = 0.01
     batch: int = 128
     seed: int = 0
@@ -37,7 +37,7 @@ class Descent:
     @property
     def rate(self) -> float:
         """The learning rate, or what the optimizer starts from without one."""
-        return self.learning_rate or (1e-3 if self.optimizer == "adamw" else 1.0)
+        return self.learning_rate or (1e-4 if self.optimizer == "adamw" else 1.0)
 
 
 class Network(Protocol):
@@ -67,9 +67,7 @@ class TorchNetwork:
         ]
         kinds = {
             "adamw": lambda parameters: torch.optim.AdamW(parameters, lr=how.rate, weight_decay=how.decay),
-            "adadelta": lambda parameters: torch.optim.Adadelta(
-                parameters, lr=how.rate, rho=0.95, weight_decay=how.decay
-            ),
+            "adadelta": lambda parameters: torch.optim.Adadelta(parameters, lr=how.rate, rho=0.95),
         }
         self._optimizer = kinds[how.optimizer]([tensor for layer in self._layers for tensor in layer])
 
@@ -158,9 +156,7 @@ def imported_torch() -> Any:
     try:
         return importlib.import_module("torch")
     except ImportError:
-        raise MissingExtraError(
-            "torch (a small mlp with --dropout 0 and --optimizer adamw does without)", "torch"
-        ) from None
+        raise MissingExtraError("torch (a small mlp with --dropout 0 does without)", "torch") from None
 
 
 def refuse_no_number(loss: float, epoch: int, how: Descent) -> None:

@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 300, 190
 KEPT = (0.5, 0.8, 0.9, 1.0)
 # Below this coverage the band is so wide that it may stick out at the top.
 _SCALED_FROM = 0.2
-_SCALES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
+_SCALES = (0.02, 0.04, 0.08, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ def verdict(data: ReportData) -> str:
 def mistakes(data: ReportData) -> str:
     """Say how near the wrong answers are, where the tree has more than one level and something is wrong."""
     shares = [
-        f"{percent(figures['mistakes_within'].value, 0)} within the right {level} category"
+        f"{percent(figures['mistakes_within'].value, 0)} lie within the right {level} category"
         for level, figures in data.scores.levels.items()
         if "mistakes_within" in figures
     ]

@@ -51,7 +51,9 @@ class Stops:
             return "No product got an answer."
         *levels, unsure = _of_hundred([part.share for part in self.parts])
         stopped = ", ".join(f"{count} at {part.name}" for count, part in zip(levels, self.parts, strict=False) if count)
-        first = f"Of 100 products, about {sum(levels)} got an answer ({stopped}) and {unsure} were left unsure."
+        first = (
+            f"Of 100 products, about {sum(levels)} got an answer ({stopped}) and {unsure or 'none'} were left unsure."
+        )
         told = f"Of the answers given, {percent(self.error.value)} were wrong"
         if self.error.low is not None:
             told += f" (95\u202f% interval {interval(self.error, is_share=True)})"
@@ -67,7 +69,7 @@ def stops(metrics: Mapping[str, Any]) -> Stops | None:
         return None
     levels = list(reversed(found["levels"].items()))
     parts = [_part(name, of_level, 1 - place / len(levels)) for place, (name, of_level) in enumerate(levels)]
-    unsure = Part("unsure: no answer", "unsure", 0.0, 1 - found["coverage"]["value"])
+    unsure = Part("unsure", "unsure", 0.0, 1 - found["coverage"]["value"])
     error, coverage = _estimate(found["error"]), _estimate(found["coverage"])
     assert coverage is not None
     return Stops(found["max_error"], found["message"], error, coverage, (*parts, unsure))
