@@ -126,6 +126,7 @@ def drawn_bundle() -> Any:
     from shelfwise.bundle import Bundle
     from shelfwise.bundle.answers_table import answers_to_parquet
     from shelfwise.bundle.learned import Learned
+    from shelfwise.bundle.learned_files import learned_to_files
     from shelfwise.classifiers.calibration import Calibration
     from shelfwise.classifiers.classifier import Classifier
     from shelfwise.classifiers.flat import Flat
@@ -161,7 +162,7 @@ def drawn_bundle() -> Any:
     ids = np.array([f"p{row}" for row in range(2048)], dtype=np.str_)
     answers = Answers.from_probabilities(ids, column[:2048], classifier.probabilities(x[:2048], columns), columns)
     table = answers_to_parquet(answers)
-    kept = {name: partial(bytes, data) for name, data in learned.stored(columns.categories).items()}
+    kept = {name: partial(bytes, data) for name, data in learned_to_files(learned, columns.categories).items()}
     bundle = Bundle(
         layout=FeatureLayout(parse_specs("lite0@96")), columns=columns, classifier=classifier,
         facts={"products": ROWS, "notes": []}, left_out_table=table, held_out_table=table, kept=kept,

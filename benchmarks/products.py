@@ -157,6 +157,8 @@ def page(results: dict[str, Any], on: dict[str, Any], quick: bool) -> str:
         f"default backbones{', a third of the products' if quick else ''}; 95 % intervals (Wilson).",
         f"Machine: {on['cpu']}, {on['cores']} cores, {on['system']}.", "",
     ]  # fmt: skip
+    figure = f"products{'-quick' if quick else ''}.png"
+    lines += [f"![Accuracy by pool and number of photos]({figure})", ""]
     for binding, found in results.items():
         p, pools = found["products"], found["pools"]
         lines += [f"## Photos bound {binding}: {p['train']:,} train, {p['val']:,} val, {p['test']:,} test products", ""]
@@ -174,7 +176,7 @@ def page(results: dict[str, Any], on: dict[str, Any], quick: bool) -> str:
             "",
         ]
         lines += table("Test products by their number of photos", pools, "by_count")
-        lines += table("The same photos, each answered alone", pools, "alone_by_count", "photos_alone")
+        lines += table("Their photos, each answered alone", pools, "alone_by_count", "photos_alone")
         lines += table(f"Test products of {MOST} photos of which only the first so many are there", pools, "missing")
     return "\n".join(lines)
 
@@ -183,11 +185,16 @@ def table(title: str, pools: dict[str, Any], key: str, total: str = "") -> list[
     first = next(iter(pools.values()))[key]
     heads = [f"{n} ({of_n['n']:,})" for n, of_n in first.items()]
     rows = [
-        f"| {kind} | {' | '.join([*map(shown, row[key].values()), *([shown(row[total])] if total else [])])} |"
+        f"| {kind} | {' | '.join(map(alone if total else shown, [*row[key].values(), *([row[total]] if total else [])]))} |"
         for kind, row in pools.items()
     ]
     heads += ["all"] if total else []
     return [f"{title}:", "", f"| pool | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|", *rows, ""]
+
+
+def alone(found: dict[str, float]) -> str:
+    """Show a share of photos: those of one product are not independent, so Wilson's interval would be too narrow."""
+    return f"{found['value']:.1%}"
 
 
 def shown(found: dict[str, float]) -> str:
@@ -214,10 +221,10 @@ def draw(results: dict[str, Any], path: Path) -> None:
                 elinewidth=0.8, label=kind, color=f"C{place}",
             )  # fmt: skip
         if key == "by_count":
-            alone = results[binding]["pools"]["scores"]["alone_by_count"]
+            single = results[binding]["pools"]["scores"]["alone_by_count"]
             axis.plot(
                 counts,
-                [100 * found["value"] for found in alone.values()],
+                [100 * found["value"] for found in single.values()],
                 "--",
                 color="0.45",
                 lw=1.2,

@@ -92,6 +92,12 @@ def test_certainty_itself_survives_calibration():
     np.testing.assert_allclose(calibrated.sum(), 1, atol=1e-6)
 
 
+def test_a_branch_that_a_hierarchy_rules_out_gets_nothing_and_breaks_nothing():
+    scores = np.array([[-np.inf, 0, np.finfo(np.float32).min, -np.inf, -np.inf, -np.inf]], dtype=np.float32)
+    calibrated = Calibration((0.3, 1.0, 2.0), 0.8, 0.1).apply(scores, COLUMNS)
+    np.testing.assert_allclose(calibrated, [[0, 1, 0, 0, 0, 0]], atol=1e-6)
+
+
 def test_logs_of_sums_agree_with_scipy_where_sums_overflow():
     values = np.array([[500.0, 499.0, -500.0, -501.0]], dtype=np.float32)
     expected = [logsumexp([500, -500]), logsumexp([499, -501])]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -303,3 +304,15 @@ def test_the_command_line_compares_bundles(
     said = capsys.readouterr().out
     assert "against by-heart.bundle" in said
     assert "hierarchical F1" in said
+
+
+def test_the_page_says_when_the_split_is_the_one_that_set_the_calibration(
+    embedded_catalog: Path, drawn_bundle: Path, tmp_path: Path
+):
+    bundle = Bundle.load(drawn_bundle)
+    for source, split, is_said in (("validation", "val", True), ("validation", "test", False), ("x", "val", False)):
+        judged = replace(bundle, facts={**bundle.facts, "calibrated_on": source})
+        evaluate(judged, embedded_catalog, tmp_path / source / split, EvaluateOptions(split=split, max_error=0.2))
+        page = (tmp_path / source / split / "index.html").read_text()
+        assert ("These products set the calibration" in page) == is_said
+        assert f"--split {split} --max-error 0.2" in page

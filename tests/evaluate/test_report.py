@@ -311,6 +311,12 @@ def test_members_and_specialists_are_listed_and_a_single_head_is_not(data: Repor
     assert 'id="learned"' not in plain
 
 
+def test_a_specialist_whose_shelf_has_left_the_tree_is_still_listed(data: ReportData) -> None:
+    gone = {"categories": 3, "products": 9, "branches": ["Fruit", "no longer"], "specialist": {"temperature": 1.0}}
+    member = {"name": "ridge", "hierarchy": "hard", "groups": [gone]}
+    assert [group.name for group in trees({"members": [member]}, data.taxonomy)[0].groups] == ["Fruit"]
+
+
 def test_without_more_than_the_answers_the_other_sections_are_left_out(data: ReportData) -> None:
     html = render(replace(data, metrics={}, learned={}))
     page = Page(html)

@@ -27,7 +27,7 @@ from shelfwise.train.bags import drawn_groups
 from shelfwise.train.ensemble import pooled_loss, stacked, stacking_weights
 from shelfwise.train.heads import head_learner
 from shelfwise.train.learned import LearnedMember
-from shelfwise.train.rows import Numbers, TrainingRows, Way
+from shelfwise.train.rows import Numbers, TrainingRows, Way, sampled
 
 
 def bagged(rows: TrainingRows, bags: int, head: str = "ridge", **options: object):
@@ -217,3 +217,15 @@ def test_backbones_apart_are_members_that_look_at_their_own_part(tmp_path: Path,
     assert sorted(names) == ["ridge on lite0@64", "ridge on lite0@96"]
     parts = {"ridge on lite0@96": ((0, 1280),), "ridge on lite0@64": ((1280, 2560),)}
     assert all(member.parts == parts[member.name] for member in members)
+
+
+@given(groups=st.lists(st.integers(0, 9), min_size=1, max_size=40), size=st.integers(1, 50), seed=st.integers(0, 9))
+def test_a_sample_is_of_whole_groups_and_as_large_as_asked(groups: list[int], size: int, seed: int):
+    group = np.array(groups)
+    known = np.random.default_rng(seed).random(len(group)) < 0.7
+    rows = sampled(group, known, size)
+    assert set(rows) == {row for row in range(len(group)) if group[row] in group[rows]}
+    assert known[rows].sum() >= min(size, known.sum())
+    if known.any():
+        largest = max(int(known[group == one].sum()) for one in np.unique(group))
+        assert known[rows].sum() < size + largest

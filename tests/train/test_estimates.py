@@ -61,7 +61,7 @@ def judged(
         (0.99, 0.63, 0.83, "validation", "Believe the validation split"),
         (0.90, 0.88, 0.89, "leave_look_alikes_out", None),
         (0.90, 0.60, 0.90, "validation", None),  # leaving look-alikes out is too dark, and validation knows better
-        (0.99, 0.63, None, "leave_look_alikes_out", "no validation split tells where"),
+        (0.99, 0.63, None, "leave_look_alikes_out", "no validation split of 50 products or more tells where"),
         (0.93, 0.90, None, "leave_look_alikes_out", None),
     ],
 )
@@ -81,8 +81,9 @@ def test_a_note_tells_the_figures_that_are_printed_beside_it():
 
 
 def test_six_validation_products_do_not_overrule_six_hundred_left_out():
-    _, found = judged(0.90, 0.88, 0.5, p_validation=6)
+    _, found = judged(0.98, 0.70, 0.1, p_validation=6)
     assert found.calibrated_on == "leave_look_alikes_out"
+    assert "The truth lies between" in found.notes[0]
 
 
 def test_left_out_answers_are_in_the_order_of_the_products():

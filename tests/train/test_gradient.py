@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,12 @@ import pytest
 from drawn_rows import drawn_rows, of_random_labels
 from sklearn.linear_model import LogisticRegression
 
+from shelfwise.backbones.products import embedded_layout
+from shelfwise.catalog import Catalog
+from shelfwise.catalog.inventory import take_inventory
 from shelfwise.errors import MissingExtraError, OptionError
 from shelfwise.options import TrainOptions
+from shelfwise.shelves.vectors import Vectors
 from shelfwise.statistics.calibration import log_loss
 from shelfwise.train import heads, networks
 from shelfwise.train.gradient import InMemory, descend, learn_by_gradient, shuffled_chunks
@@ -223,3 +228,17 @@ def test_held_out_answers_are_those_of_a_head_learned_without_the_fold():
 def test_options_that_cannot_be_used_are_refused_in_plain_words(options: dict[str, Any], told: str):
     with pytest.raises(OptionError, match=told):
         TrainOptions(**options)
+
+
+def test_rows_read_from_a_catalog_as_they_are_asked_for_give_the_same_head(embedded_catalog: Path):
+    catalog = Catalog(embedded_catalog)
+    layout = embedded_layout(catalog)
+    vectors = Vectors(catalog, take_inventory(catalog), layout)
+    learn, how = np.flatnonzero(vectors.has), adamw(layers=(8,), epochs=2)
+    categories = catalog.products(["category"]).column("category").to_pylist()
+    column = np.array([sorted(set(categories)).index(category) for category in categories], np.int32)
+    x = vectors.read(np.arange(len(column)))
+    count = len(set(categories))
+    read = descend(vectors, column, count, learn, None, how).head
+    held = descend(InMemory(x), column, count, learn, None, how).head
+    assert read.scores(x).tobytes() == held.scores(x).tobytes()

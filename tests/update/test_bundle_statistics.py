@@ -16,6 +16,7 @@ import pytest
 
 from drawn_shop import run_python
 from shelfwise.bundle import Bundle
+from shelfwise.bundle.learned_files import learned_to_files
 from shelfwise.errors import BundleError, OptionError
 from shelfwise.statistics.solve import System
 from shelfwise.verify import verify
@@ -109,7 +110,7 @@ def test_a_bundle_without_both_is_sound_and_says_what_it_cannot(folder: Path):
 
 def test_sums_of_another_bundle_are_refused(folder: Path):
     bundle = Bundle.load(folder)
-    other = bundle.learned().stored(bundle.categories[::-1])
+    other = learned_to_files(bundle.learned(), bundle.categories[::-1])
     for name in KEPT:
         (folder / name).write_bytes(other[name])
     manifest = json.loads((folder / "MANIFEST.json").read_text())

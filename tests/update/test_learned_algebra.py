@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelfwise.bundle.learned import Learned, digests
+from shelfwise.bundle.learned_files import learned_from_files, learned_to_files
 from shelfwise.errors import BundleError, OptionError
 from shelfwise.statistics.ridge import Spectrum, fit
 from shelfwise.statistics.solve import System
@@ -121,8 +122,8 @@ def test_a_change_leaves_what_it_began_with_as_it_was(learned: Learned) -> None:
 
 
 def test_what_is_stored_comes_back_bit_for_bit(learned: Learned) -> None:
-    files = learned.stored(["a", "b", "c"])
-    again = Learned.restored(*files.values(), ["a", "b", "c"], 6)
+    files = learned_to_files(learned, ["a", "b", "c"])
+    again = learned_from_files(*files.values(), ["a", "b", "c"], 6)
     for name, array in learned.statistics.to_arrays().items():
         assert again.statistics.to_arrays()[name].tobytes() == array.tobytes()
     assert again.penalty == PENALTY
@@ -137,17 +138,20 @@ def test_what_is_stored_comes_back_bit_for_bit(learned: Learned) -> None:
 )
 def test_statistics_of_another_head_are_refused(learned: Learned, categories, d: int, said: str) -> None:
     with pytest.raises(BundleError, match=said):
-        Learned.restored(*learned.stored(["a", "b", "c"]).values(), categories, d)
+        learned_from_files(*learned_to_files(learned, ["a", "b", "c"]).values(), categories, d)
 
 
 def test_a_list_of_products_that_does_not_fit_the_sums_is_refused(learned: Learned) -> None:
     x, ids = drawn(6, 0)
     fewer = learned.removed(ids[:1], x[:1])
-    sums, products = learned.stored("abc")["statistics.safetensors"], fewer.stored("abc")["learned.parquet"]
+    sums, products = (
+        learned_to_files(learned, "abc")["statistics.safetensors"],
+        learned_to_files(fewer, "abc")["learned.parquet"],
+    )
     with pytest.raises(BundleError, match="does not list the products"):
-        Learned.restored(sums, products, "abc", 6)
+        learned_from_files(sums, products, "abc", 6)
     for junk in (b"", b"PAR1 nonsense"):
         with pytest.raises(BundleError, match="not a table of products"):
-            Learned.restored(sums, junk, "abc", 6)
+            learned_from_files(sums, junk, "abc", 6)
         with pytest.raises(BundleError, match="does not hold statistics"):
-            Learned.restored(junk, products, "abc", 6)
+            learned_from_files(junk, products, "abc", 6)

@@ -25,7 +25,9 @@ def single(pool: str, parts=()) -> SingleHead:
     return found
 
 
-@given(st.lists(st.integers(1, 4), min_size=1, max_size=8), st.sampled_from(["mean", "max", "concat"]), st.integers(0, 9))
+@given(
+    st.lists(st.integers(1, 4), min_size=1, max_size=8), st.sampled_from(["mean", "max", "concat"]), st.integers(0, 9)
+)
 def test_a_product_has_the_same_vector_to_the_bit_whoever_is_read_with_it(photos, pool: str, seed: int):
     """What is taken out by its digest was learned among all others."""
     product = np.repeat(np.arange(len(photos)), photos)

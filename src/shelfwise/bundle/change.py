@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from shelfwise.bundle.answers_table import answers_to_parquet
 from shelfwise.bundle.learned import Learned
+from shelfwise.bundle.learned_files import learned_to_files
 from shelfwise.bundle.members import Content
 from shelfwise.bundle.model import Bundle
 from shelfwise.bundle.remapped import remapped
-from shelfwise.bundle.single_head import SingleHead, single_head
+from shelfwise.bundle.single_head import SingleHead, classifier_on_columns, single_head
 from shelfwise.classifiers.familiarity import Familiarity
 from shelfwise.classifiers.heads import Linear
 from shelfwise.columns import Columns
@@ -78,7 +79,7 @@ def changed(
     single = _single(bundle)
     head = _solved(single.head, learned, regrouping, touched)
     classifier = replace(single.with_head(bundle.classifier, head), familiarity=_familiarity(bundle, single, learned))
-    stored = learned.stored(regrouping.columns.categories)
+    stored = learned_to_files(learned, regrouping.columns.categories)
     kept = {name: _content(data) for name, data in stored.items()}
     return _told(replace(bundle, classifier=classifier, kept=kept), regrouping.columns, goes or {}, entry)
 
@@ -95,7 +96,8 @@ def _told(bundle: Bundle, columns: Columns, goes: Mapping[str, str], entry: dict
         "held_out_table": answers_to_parquet(remapped(bundle.held_out(), columns, goes)),
     }
     facts = _facts(bundle.facts, entry)
-    told = replace(bundle, columns=columns, facts=facts, id="", **tables)  # type: ignore[arg-type]
+    classifier = classifier_on_columns(bundle.classifier, columns)
+    told = replace(bundle, classifier=classifier, columns=columns, facts=facts, id="", **tables)  # type: ignore[arg-type]
     return replace(told, golden_probabilities=told.probabilities(bundle.golden_features))
 
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
-from shelfwise.errors import BundleError, OptionError, ShelfwiseError
-from shelfwise.statistics.packed import packed, unpacked
+from shelfwise.errors import OptionError
 from shelfwise.statistics.sufficient import SufficientStatistics
 
 if TYPE_CHECKING:
@@ -24,8 +19,6 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.integer[Any]]
 
-STATISTICS, PRODUCTS = "statistics.safetensors", "learned.parquet"
-_BOUND_TO = "categories"
 _SHOWN = 3
 
 
@@ -136,32 +129,6 @@ class Learned:
     def _copied(self) -> SufficientStatistics:
         return SufficientStatistics.from_arrays(self.statistics.to_arrays())
 
-    def stored(self, categories: Sequence[str]) -> dict[str, bytes]:
-        """Return it as files of a bundle with these columns."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        s = self.statistics
-        tensors = {"gram": packed(s.gram), "sums": s.sums, "counts": s.counts, "penalty": np.array([self.penalty])}
-        table = {"product_id": pa.array(self.product_ids, pa.string()), "column": self.column, "digest": self.digest}
-        buffer = io.BytesIO()
-        pq.write_table(pa.table(table), buffer, compression="zstd")
-        named = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-        return {
-            STATISTICS: safetensors.numpy.save(named, {_BOUND_TO: _digest_of(categories)}),
-            PRODUCTS: buffer.getvalue(),
-        }
-
-    @classmethod
-    def restored(cls, statistics: bytes, products: bytes, categories: Sequence[str], d: int) -> Learned:
-        """Read what `stored` gave, for vectors of length d; raises BundleError for anything else."""
-        sums, penalty = _statistics(statistics, categories, d)
-        ids, column, digest = _products(products)
-        counts = np.bincount(column, minlength=len(categories)) if column.min(initial=0) >= 0 else np.empty(0)
-        if not np.array_equal(counts, sums.counts):
-            raise BundleError(PRODUCTS, f"does not list the products of {STATISTICS}")
-        return cls(sums, penalty, ids, column, digest)
-
 
 def digests(x: NDArray[np.float32]) -> NDArray[np.uint64]:
     """Return 8 bytes (p,) that tell vectors (p, d) apart: the blake2b of their float32 numbers."""
@@ -176,47 +143,3 @@ def listed(product_ids: Sequence[str] | NDArray[np.object_]) -> str:
     if len(product_ids) == 1:
         return f"the product {shown} was"
     return f"{len(product_ids):,} products ({shown}{', ...' if len(product_ids) > _SHOWN else ''}) were"
-
-
-def _statistics(data: bytes, categories: Sequence[str], d: int) -> tuple[SufficientStatistics, float]:
-    c = len(categories)
-    shapes = {"gram": (d * (d + 1) // 2,), "sums": (d, c), "counts": (c,), "penalty": (1,)}
-    try:
-        tensors = safetensors.numpy.load(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        if header.get("__metadata__", {}).get(_BOUND_TO) != _digest_of(categories):
-            raise BundleError(STATISTICS, "was made for other categories, or for these in another order")
-        for name, shape in shapes.items():
-            if (
-                tensors[name].shape != shape
-                or tensors[name].dtype != np.float64
-                or not np.isfinite(tensors[name]).all()
-            ):
-                raise BundleError(STATISTICS, f"{name} is not {shape} finite float64 numbers")
-        arrays = {"gram": unpacked(tensors["gram"]), "sums": tensors["sums"], "counts": tensors["counts"]}
-        return SufficientStatistics.from_arrays(arrays), float(tensors["penalty"][0])
-    except BundleError:
-        raise
-    except (safetensors.SafetensorError, ShelfwiseError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BundleError(STATISTICS, f"does not hold statistics ({error})") from error
-
-
-def _products(data: bytes) -> tuple[NDArray[np.object_], NDArray[np.int32], NDArray[np.uint64]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(io.BytesIO(data))
-        ids = np.array(table.column("product_id").to_pylist(), dtype=np.object_)
-        column, digest = table.column("column").to_numpy(), table.column("digest").to_numpy()
-        if len(set(ids)) < len(ids) or column.dtype != np.int32 or digest.dtype != np.uint64:
-            raise BundleError(PRODUCTS, "lists a product twice, or holds columns of another kind")
-        return ids, column, digest
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-        if isinstance(error, BundleError):
-            raise
-        raise BundleError(PRODUCTS, f"is not a table of products ({error})") from error
-
-
-def _digest_of(categories: Sequence[str]) -> str:
-    return hashlib.sha256(json.dumps(list(categories)).encode()).hexdigest()

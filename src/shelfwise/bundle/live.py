@@ -13,7 +13,6 @@ import numpy as np
 from shelfwise.bundle.learned import Learned, digests, listed
 from shelfwise.bundle.model import Bundle
 from shelfwise.bundle.single_head import single_head
-from shelfwise.classifiers.flat import log_softmax
 from shelfwise.columns import Columns
 from shelfwise.errors import OptionError, TaxonomyError
 from shelfwise.statistics.corrected import CorrectedHead
@@ -77,7 +76,7 @@ class LiveBundle:
         shows = np.arange(len(x)) if product is None else np.asarray(product)
         vectors = self._single.pooled(x, shows, int(shows[-1]) + 1 if len(shows) else 0)
         scores = self._head.scores(self._head.whiten(vectors))[:, self._head.counts > 0.5]
-        log_probabilities = log_softmax(scores, self._single.model.temperature)
+        log_probabilities = self._single.log_probabilities(scores, self.columns)
         return self.bundle.classifier.calibration.apply(log_probabilities, self.columns)
 
     def _features(self, photos: Photos) -> NDArray[np.float32]:

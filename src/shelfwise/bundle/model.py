@@ -140,7 +140,7 @@ class Bundle:
 
         Raises OptionError for a bundle that does not keep it.
         """
-        from shelfwise.bundle.learned import PRODUCTS, STATISTICS, Learned
+        from shelfwise.bundle.learned_files import PRODUCTS, STATISTICS, learned_from_files
 
         single = single_head(self.classifier)
         if not self.kept or single is None:
@@ -149,7 +149,7 @@ class Bundle:
                 "learn anew with  shelfwise train CATALOG --to NAME.bundle"
             )
         d = len(single.head.weight)
-        return Learned.restored(self.kept[STATISTICS](), self.kept[PRODUCTS](), self.categories, d)
+        return learned_from_files(self.kept[STATISTICS](), self.kept[PRODUCTS](), self.categories, d)
 
     def live(self) -> LiveBundle:
         """Open the bundle for products that come and go; raises OptionError as `learned`."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from shelfwise.classifiers.flat import Flat
+from shelfwise.classifiers.flat import Flat, log_softmax
 from shelfwise.classifiers.heads import Linear
+from shelfwise.classifiers.levels import Levels
 from shelfwise.classifiers.pools import OF_ANSWERS
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from shelfwise.backbones.products import ProductFeatures
     from shelfwise.classifiers.classifier import Classifier
-    from shelfwise.classifiers.member import Member
+    from shelfwise.classifiers.member import Member, Model
+    from shelfwise.columns import Columns
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class SingleHead:
     """A classifier's only head, linear, and what it looks at."""
 
     member: Member
-    model: Flat
+    model: Flat | Levels
     head: Linear
 
     def vectors(self, data: ProductFeatures) -> NDArray[np.float32]:
@@ -35,16 +36,42 @@ class SingleHead:
         """Return the vectors (products, d) of photos (n, width), whose products (n,) ascend from 0 without gaps."""
         return self.member.pool.vectors(self.member.seen(photos), product, products)
 
+    def log_probabilities(self, scores: NDArray[np.floating[Any]], columns: Columns) -> NDArray[np.float32]:
+        """Return what the model makes of scores (n, c) of other columns than its own."""
+        if isinstance(self.model, Levels):
+            return on_columns(self.model, columns).of_scores(scores)
+        return log_softmax(scores, self.model.temperature)
+
     def with_head(self, classifier: Classifier, head: Linear) -> Classifier:
-        """Return the classifier with another head in the place of this one."""
-        member = replace(self.member, model=replace(self.model, head=head))
-        return replace(classifier, members=(member,))
+        """Return the classifier with another head in the place of this one; its columns are those of before."""
+        flat = self.model.flat if isinstance(self.model, Levels) else self.model
+        changed = replace(flat, head=head)
+        model = replace(self.model, flat=changed) if isinstance(self.model, Levels) else changed
+        return replace(classifier, members=(replace(self.member, model=model),))
 
 
 def single_head(classifier: Classifier) -> SingleHead | None:
     """Return the only head of a classifier; None for ensembles, routed heads, other kinds, and pools of answers."""
     member, *others = classifier.members
-    if others or member.pool.kind in OF_ANSWERS or not isinstance(member.model, Flat):
+    model = member.model
+    if others or member.pool.kind in OF_ANSWERS or not isinstance(model, Flat | Levels):
         return None
-    head = member.model.head
-    return SingleHead(member, member.model, head) if isinstance(head, Linear) else None
+    head = model.flat.head if isinstance(model, Levels) else model.head
+    return SingleHead(member, model, head) if isinstance(head, Linear) else None
+
+
+def classifier_on_columns(classifier: Classifier, columns: Columns) -> Classifier:
+    """Return a classifier whose models know of other columns, or the same in another tree."""
+    members = [replace(member, model=_on_columns(member.model, columns)) for member in classifier.members]
+    return replace(classifier, members=tuple(members))
+
+
+def on_columns(model: Levels, columns: Columns) -> Levels:
+    """Return level heads for other columns; a level that is new has the temperature of the last one."""
+    levels = len(columns.level_nodes)
+    last = model.temperatures[-1:]
+    return replace(model, columns=columns, temperatures=(model.temperatures + last * levels)[:levels])
+
+
+def _on_columns(model: Model, columns: Columns) -> Model:
+    return on_columns(model, columns) if isinstance(model, Levels) else model

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _BLOCK_VALUES = 4_000_000
 _SMALLEST = np.float32(1e-30)
+_LEAST = np.float32(-1e4)
+"""Log-probabilities below are taken for this: what a hierarchy rules out altogether stays a number."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def tempered(log_probabilities: Float, columns: Columns, temperatures: tuple[flo
 
 def log_of_levels(log_probabilities: Float, columns: Columns) -> list[Float]:
     """Return the logs (n, nodes) of what the nodes of each level are given, from the top."""
-    of_levels = [log_probabilities]
+    of_levels = [np.maximum(log_probabilities, _LEAST)]
     for parent in reversed(columns.parent_of):
         of_levels.append(log_summed(of_levels[-1], parent))
     return of_levels[::-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, exp, inf, log, log1p
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -12,12 +12,42 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shelfwise.columns import Columns
-    from shelfwise.metrics.answers import Answers
 
 CONFIDENCE = 0.9
 """How sure it is that the requested share is kept. Source: docs/experiments.md, certainty: 0.95 costs more answers."""
 GRID = np.array([0.999, 0.995, *np.round(np.arange(0.99, 0.005, -0.01), 2)])
 """Thresholds that are tried, the strictest first; fixed, because the guarantee asks for it."""
+
+
+class Answered(Protocol):
+    """Answers about p products beside the truth, as `metrics.answers.Answers`."""
+
+    @property
+    def columns(self) -> Columns:
+        """The categories in their tree."""
+        ...
+
+    @property
+    def way(self) -> NDArray[np.int32]:
+        """Nodes along the likeliest way down, (p, levels)."""
+        ...
+
+    @property
+    def way_probability(self) -> NDArray[np.float32]:
+        """Their probabilities, (p, levels)."""
+        ...
+
+    @property
+    def level_truth(self) -> NDArray[np.int32]:
+        """The right node at each level, (p, levels)."""
+        ...
+
+    @property
+    def probability_of_truth(self) -> NDArray[np.float32]:
+        """What the right category was given, (p,)."""
+        ...
+
+    def __len__(self) -> int: ...
 
 
 def deepest(
@@ -33,7 +63,7 @@ def deepest(
     return np.where(passed == 0, 0, last).astype(np.int32)
 
 
-def wrong_at(answers: Answers, depth: NDArray[np.int32]) -> NDArray[np.bool_]:
+def wrong_at(answers: Answered, depth: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Tell (p,) which answers that stop at a depth are wrong: the node is not on the way to the truth; none is not wrong."""
     level = np.maximum(depth - 1, 0)[:, None]
     told, true = (np.take_along_axis(nodes, level, axis=1)[:, 0] for nodes in (answers.way, answers.level_truth))
@@ -88,7 +118,7 @@ class Threshold:
         }  # fmt: skip
 
 
-def threshold_for(held_out: Answers, max_error: float, confidence: float = CONFIDENCE) -> Threshold:
+def threshold_for(held_out: Answered, max_error: float, confidence: float = CONFIDENCE) -> Threshold:
     """Find the lowest threshold at which at most `max_error` of the answers given are wrong, with so much confidence.
 
     Thresholds are tested from the strictest on, until one fails the binomial test; those that too few products pass to be
@@ -124,7 +154,7 @@ def at_most(wrong: int, answered: int, share: float) -> float:
     return min(1.0, exp(logs.max()) * float(np.exp(logs - logs.max()).sum()))
 
 
-def set_bar(held_out: Answers, share_missed: float) -> float:
+def set_bar(held_out: Answered, share_missed: float) -> float:
     """Return the probability from which on a category belongs to a product's set, so that sets miss at most a share.
 
     Over draws of held-out products and one more like them, its set holds the right category with a chance of at least

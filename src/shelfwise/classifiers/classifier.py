@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from shelfwise.columns import Columns
 
 
+LEAST = np.float32(-30)
+"""Log-probability below which nothing is told apart."""
+
+
 @dataclass(frozen=True)
 class Classifier:
     """Photos' feature vectors of products in, calibrated probabilities of c categories out.
@@ -85,7 +89,12 @@ class Classifier:
 
 
 def combined(members: Sequence[NDArray[np.float32]], weights: Sequence[float]) -> NDArray[np.float32]:
-    """Put the log-probabilities (p, c) of members together: their weighted mean, not yet summing to 1."""
+    """Put the log-probabilities (p, c) of members together: their weighted mean, not yet summing to 1.
+
+    Where there are several, those below LEAST count as it, so that one member's certainty does not outvote all others.
+    """
     if len(members) == 1:
         return members[0]
-    return np.asarray(sum(np.float32(w) * member for w, member in zip(weights, members, strict=True)))
+    return np.asarray(
+        sum(np.float32(w) * np.maximum(member, LEAST) for w, member in zip(weights, members, strict=True))
+    )

@@ -69,7 +69,9 @@ class Pool:
             return log_probabilities
         starts, count = _photos(product, products)
         if self.kind == "gate":
-            weights = gated(photo_features(log_probabilities, starts) @ np.array(self.gate, np.float32), product, starts)
+            weights = gated(
+                photo_features(log_probabilities, starts) @ np.array(self.gate, np.float32), product, starts
+            )
         else:
             weights = (1 / count)[product]
         top = np.maximum(np.maximum.reduceat(log_probabilities, starts, axis=0), np.finfo(np.float32).min)

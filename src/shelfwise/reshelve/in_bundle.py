@@ -14,6 +14,7 @@ from shelfwise.bundle.learned import listed
 from shelfwise.bundle.single_head import single_head
 from shelfwise.catalog import Catalog
 from shelfwise.classifiers.flat import Flat
+from shelfwise.classifiers.levels import Levels
 from shelfwise.errors import CatalogError, OptionError, TaxonomyError
 from shelfwise.reshelve.tree import TreeChange, shown
 
@@ -46,7 +47,7 @@ def change_bundle(bundle: Bundle, wanted: TreeChange, catalog: Catalog | None) -
 
 def _refuse_routed(bundle: Bundle, wanted: TreeChange) -> None:
     """Raise OptionError where heads hang on the tree, unless only names change."""
-    flat = all(isinstance(member.model, Flat) for member in bundle.classifier.members)
+    flat = all(isinstance(member.model, Flat | Levels) for member in bundle.classifier.members)
     before = {node.id: node.parent for node in bundle.taxonomy.nodes.values()}
     if not flat and before != {node.id: node.parent for node in wanted.taxonomy.nodes.values()}:
         raise OptionError(

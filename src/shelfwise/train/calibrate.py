@@ -28,9 +28,11 @@ def fit_calibration(log_probabilities: NDArray[np.float32], truth: NDArray[np.in
     What siblings are given at a level depends on that level's temperature alone, so each is fitted for itself, drawn
     towards the one that is best for all levels; then the line of the first answer's log-odds.
     """
-    common = fit_temperature(log_probabilities, truth)
-    of_levels = enumerate(log_of_levels(log_probabilities, columns))
-    temperatures = tuple(_level_temperature(told, truth, columns, level, common) for level, told in of_levels)
+    of_levels = log_of_levels(log_probabilities, columns)
+    common = fit_temperature(of_levels[-1], truth)
+    temperatures = tuple(
+        _level_temperature(told, truth, columns, level, common) for level, told in enumerate(of_levels)
+    )
     probabilities = np.exp(tempered(log_probabilities, columns, temperatures))
     right = probabilities.argmax(axis=1) == truth
     return Calibration(temperatures, *fit_line(first_log_odds(probabilities), right))

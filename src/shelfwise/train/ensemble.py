@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
+from shelfwise.classifiers.classifier import LEAST
 from shelfwise.statistics.calibration import fit_temperature, log_loss
 from shelfwise.train.learned import LearnedClassifier, LearnedMember
 from shelfwise.train.rows import Grouping, Way, rows_known_from_others, sampled
@@ -18,8 +19,6 @@ _JUDGED, _VALUES = 8192, 2 * 10**8
 """Products that weights are chosen on, at most; and values of all their tables, 0.8 GB."""
 _LEAST = 0.01
 """Weight below which a member is left away: it costs as much to ask as the others."""
-_FLOOR = -30.0
-"""Log-probability below which an answer counts no worse, so that one certainty does not outvote all."""
 Tables = list[NDArray[np.float32]]
 
 
@@ -53,7 +52,7 @@ def stacking_weights(tables: Tables, truth: NDArray[np.integer[Any]]) -> NDArray
     Least over one temperature for all as well, which the calibration gives the mean afterwards: so the loss is minimized over
     weights of any sum, a convex problem, and they are divided by their sum.
     """
-    below = [np.maximum(table, _FLOOR) for table in tables]
+    below = [np.maximum(table, LEAST) for table in tables]
     true = np.array([table[np.arange(len(truth)), truth].mean(dtype=np.float64) for table in below])
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -70,7 +69,7 @@ def stacking_weights(tables: Tables, truth: NDArray[np.integer[Any]]) -> NDArray
 
 def pooled_loss(tables: Tables, weights: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> float:
     """Return the log-loss of the weighted mean of log-probabilities, at its best temperature."""
-    total = _pooled([np.maximum(table, _FLOOR) for table in tables], weights)
+    total = _pooled([np.maximum(table, LEAST) for table in tables], weights)
     return log_loss(total, truth, fit_temperature(total, truth))
 
 

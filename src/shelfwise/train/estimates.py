@@ -16,7 +16,7 @@ from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import score
 from shelfwise.metrics.intervals import Proportion, differ
 from shelfwise.train.calibrate import CrossCalibration, cross_calibrated
-from shelfwise.train.familiar import scores_of_left_out, scores_of_others
+from shelfwise.train.familiar import scores_of_left_out, scores_of_others, sums_of
 from shelfwise.train.learned import LearnedClassifier
 from shelfwise.train.rows import WAYS, Grouping, Numbers, Way, rows_known_from_others, sampled, whole_groups
 
@@ -27,13 +27,16 @@ NOT_INDEPENDENT = (
 )
 UNSETTLED = (
     "These training photos are not independent: left out one by one, {left_out:.1%} of them are answered right, left out "
-    "with their look-alikes only {apart:.1%}. The truth lies between, and no validation split tells where. Calibration and "
-    "thresholds rest on the darker figure; a split called val, of photos taken another day, would settle it."
+    "with their look-alikes only {apart:.1%}. The truth lies between, and no validation split of 50 products or more tells "
+    "where. Calibration and thresholds rest on the darker figure; a split called val, of photos taken another day, would "
+    "settle it."
 )
 
 _BLOCK = 2048
 _SAMPLE = 8192
 """Held-out products that the calibration is fitted on, at most."""
+_FEWEST = 50
+"""From so many validation products on a calibration can rest on them; a choice, not a measurement."""
 _WILD = 0.1
 """From this difference on leave-one-out and leave-look-alikes-out are said to disagree; a choice, not a measurement."""
 
@@ -147,12 +150,15 @@ def estimate(judge: Judge) -> Estimates:
     """
     source, crossed = "leave_look_alikes_out", judge.calibration_of_left_out()
     judged, left_out = _judged(judge, crossed, source)
-    if "validation" in judged and any(_disagree(judged[way], judged["validation"]) for way in WAYS):
+    told = judged.get("validation")
+    if told is not None and len(told) >= _FEWEST and any(_disagree(judged[way], told) for way in WAYS):
         source, crossed = "validation", judge.calibration_of_validation()
         judged, left_out = _judged(judge, crossed, source)
     figures = {name: score(found, resamples=0).to_dict() for name, found in judged.items()}
     familiarity = judge.familiarity(source)
-    return Estimates(crossed.calibration, source, figures, left_out, judged[source], familiarity, _notes(judged))
+    return Estimates(
+        crossed.calibration, source, figures, left_out, judged[source], familiarity, _notes(judged, source)
+    )
 
 
 def _judged(judge: Judge, crossed: CrossCalibration, source: str) -> tuple[dict[str, Answers], Answers]:
@@ -165,22 +171,21 @@ def _judged(judge: Judge, crossed: CrossCalibration, source: str) -> tuple[dict[
     return judged | ({} if validation is None else {"validation": validation}), left_out
 
 
-def _notes(judged: dict[str, Answers]) -> list[str]:
-    """Tell where leaving one out is too bright."""
+def _notes(judged: dict[str, Answers], source: str) -> list[str]:
+    """Tell where leaving one out is too bright, and what is believed instead."""
     left_out, apart = judged["leave_one_out"], judged["leave_look_alikes_out"]
-    if "validation" in judged:
-        told = judged["validation"]
-        if _disagree(left_out, told):
-            return [NOT_INDEPENDENT.format(left_out=_top1(left_out), validation=_top1(told))]
-    elif _top1(left_out) - _top1(apart) > _WILD and _disagree(left_out, apart):
-        return [UNSETTLED.format(left_out=_top1(left_out), apart=_top1(apart))]
-    return []
+    if source == "validation":
+        note = NOT_INDEPENDENT.format(left_out=_top1(left_out), validation=_top1(judged[source]))
+        return [note] if _disagree(left_out, judged[source]) else []
+    wild = _top1(left_out) - _top1(apart) > _WILD and _disagree(left_out, apart)
+    note = UNSETTLED.format(left_out=_top1(left_out), apart=_top1(apart))
+    return [note] if wild and ("validation" not in judged or len(judged["validation"]) < _FEWEST) else []
 
 
 def _means(x: NDArray[np.float32], column: NDArray[np.int32], categories: int) -> NDArray[np.float32]:
-    order = np.argsort(column, kind="stable")
-    starts = np.searchsorted(column[order], np.arange(categories))
-    return np.asarray(np.add.reduceat(x[order], starts, axis=0) / np.bincount(column)[:, None], dtype=np.float32)
+    return np.asarray(
+        sums_of(x, column, categories) / np.bincount(column, minlength=categories)[:, None], dtype=np.float32
+    )
 
 
 def _top1(answers: Answers) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from shelfwise.classifiers.familiarity import score_of, unit
 from shelfwise.train.rows import Numbers
@@ -22,35 +23,43 @@ def scores_of_others(x: Table, means: Table, log_probabilities: Table) -> Table:
 def scores_of_left_out(
     x: Table, column: NDArray[np.int32], group: NDArray[np.int64], means: Table, rows: Numbers, log_probabilities: Table
 ) -> Table:
-    """Return the scores (m,) of some rows of x (n, d) whose category's mean is taken without their group.
+    """Return the scores (m,) of rows of x (n, d), whole groups, whose category's mean is taken without their group.
 
     log_probabilities: (m, c) of the rows, held out alike.
     """
     center = means.mean(axis=0)
-    directions, without = unit(means - center), _Without(x, column, group, means)
+    directions, own = unit(means - center), column[rows]
+    without = _Without(x[rows], own, group[rows], means, np.bincount(column, minlength=len(means)))
     cosines = []
     for start in range(0, len(rows), _BLOCK):
-        part = rows[start : start + _BLOCK]
-        towards = unit(x[part] - center)
+        part = np.arange(start, min(start + _BLOCK, len(rows)))
+        towards = unit(x[rows[part]] - center)
         cosine = towards @ directions.T
-        cosine[np.arange(len(part)), column[part]] = (towards * unit(without(part) - center)).sum(axis=1)
+        cosine[np.arange(len(part)), own[part]] = (towards * unit(without(part) - center)).sum(axis=1)
         cosines.append(cosine.max(axis=1))
     return score_of(np.concatenate(cosines), log_probabilities.max(axis=1))
 
 
 class _Without:
-    """The mean of each row's category without the rows of its group."""
+    """The mean of each row's category without the rows of its group; counts: (c,) rows of each category."""
 
-    def __init__(self, x: Table, column: NDArray[np.int32], group: NDArray[np.int64], means: Table) -> None:
-        _, first, self.pair, self.inside = np.unique(
-            np.stack([group, column]), axis=1, return_index=True, return_inverse=True, return_counts=True
+    def __init__(
+        self, x: Table, column: NDArray[np.int32], group: NDArray[np.int64], means: Table, counts: NDArray[np.int64]
+    ) -> None:
+        pairs, self.pair, self.inside = np.unique(
+            np.stack([group, column]), axis=1, return_inverse=True, return_counts=True
         )
-        order = np.argsort(self.pair, kind="stable")
-        self.sums = np.add.reduceat(x[order], np.searchsorted(self.pair[order], np.arange(len(first))), axis=0)
-        self.means, self.column, self.counts = means, column, np.bincount(column, minlength=len(means))
+        self.sums = sums_of(x, self.pair, pairs.shape[1])
+        self.means, self.column, self.counts = means, column, counts
 
-    def __call__(self, rows: Numbers) -> Table:
-        pair, count = self.pair[rows], self.counts[self.column[rows]][:, None]
+    def __call__(self, places: Numbers) -> Table:
+        pair, count = self.pair[places], self.counts[self.column[places]][:, None]
         left = np.maximum(count - self.inside[pair][:, None], 1)
-        whole = self.means[self.column[rows]] * count
+        whole = self.means[self.column[places]] * count
         return np.asarray((whole - self.sums[pair]) / left, dtype=np.float32)
+
+
+def sums_of(x: Table, number: Numbers, numbers: int) -> Table:
+    """Return the sums (numbers, d) of the rows of x (n, d) that share a number (n,), without a copy of x."""
+    ones = np.ones(len(x), dtype=np.float32)
+    return np.asarray(csr_array((ones, (number, np.arange(len(x)))), shape=(numbers, len(x))) @ x)

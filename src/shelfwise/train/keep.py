@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from shelfwise.backbones.products import ProductFeatures
 from shelfwise.bundle.learned import Learned
+from shelfwise.bundle.learned_files import learned_to_files
 from shelfwise.bundle.members import Content
 from shelfwise.bundle.single_head import single_head
 from shelfwise.classifiers.classifier import Classifier
@@ -26,7 +27,7 @@ def kept_for_changes(
     if single is None or first.method != "closed form":
         return {}
     sums = Learned.of(data.product_ids, single.vectors(data), column, len(columns), float(first.facts["penalty"]))
-    return {name: _content(data) for name, data in sums.stored(columns.categories).items()}
+    return {name: _content(data) for name, data in learned_to_files(sums, columns.categories).items()}
 
 
 def _content(data: bytes) -> Content:

@@ -13,8 +13,6 @@ from shelfwise.train.rows import Numbers, TrainingRows
 
 # Inverse penalties that are tried. Source: docs/experiments.md, entry on the heads.
 _INVERSE_PENALTIES = (3.0, 30.0, 300.0)
-_IMPOSSIBLE = -1e3
-"""Score of a category that is in no other fold."""
 
 
 def learn_small_logistic(rows: TrainingRows) -> LearnedHead:
@@ -37,17 +35,20 @@ def learn_small_logistic(rows: TrainingRows) -> LearnedHead:
 
 
 def _fitted(rows: TrainingRows, learn: Numbers, inverse_penalty: float) -> Linear:
+    """Fit a head; a category that none of n rows show gets the mean score of the others less log(n)."""
     from sklearn.linear_model import LogisticRegression
 
+    unseen = -np.log(len(learn))
     weight = np.zeros((rows.x.shape[1], rows.categories), dtype=np.float32)
-    intercept = np.full(rows.categories, _IMPOSSIBLE, dtype=np.float32)
+    intercept = np.full(rows.categories, unseen, dtype=np.float32)
     present = np.unique(rows.column[learn])
     if len(present) < 2:
         intercept[present] = 0
         return Linear(weight, intercept)
     model = LogisticRegression(C=inverse_penalty, max_iter=300, tol=1e-3).fit(rows.x[learn], rows.column[learn])
     if len(present) == 2:  # scikit-learn gives the second category's score alone, over the first's
-        weight[:, present[1]], intercept[present] = model.coef_[0], (0, model.intercept_[0])
+        halves = np.array([-0.5, 0.5])
+        weight[:, present], intercept[present] = model.coef_.T * halves, model.intercept_ * halves
     else:
-        weight[:, present], intercept[present] = model.coef_.T, model.intercept_
+        weight[:, present], intercept[present] = model.coef_.T, model.intercept_ - model.intercept_.mean()
     return Linear.of(Head(weight, intercept))

@@ -92,10 +92,10 @@ def _tree(member: Mapping[str, Any], taxonomy: Taxonomy) -> Tree:
 
 
 def _group(group: Mapping[str, Any], taxonomy: Taxonomy) -> Group:
-    """Name a group by its branches, or by its categories where it was made of those."""
+    """Name a group by its branches, or by its categories where it was made of those, as far as the tree still has them."""
     categories = group["categories"]
     nodes = group["branches"] if isinstance(categories, int) else categories
-    names = [taxonomy.names(node)[-1] for node in nodes]
+    names = [taxonomy.names(node)[-1] for node in nodes if node in taxonomy.nodes]
     shown = ", ".join(names[:_SHOWN])
     if len(names) > _SHOWN:
         shown += f" and {len(names) - _SHOWN} more"
