@@ -82,7 +82,7 @@ def test_every_verb_takes_json_and_says_so(capsys: pytest.CaptureFixture[str], v
         (["predict", "x", "y", "--tpo", "3"], "--top"),
         (["ingest", "folder", "x", "--too", "y"], "--to"),
         (["evalute", "x"], "evaluate"),
-        (["train", "x", "--to", "y", "--head", "rigde"], '"ridge"'),
+        (["train", "x", "--to", "y", "--head", "rigde"], "ridge"),
         (["embed", "x", "--preset", "fastest"], '"fast"'),
     ],
 )
