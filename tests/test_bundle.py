@@ -27,6 +27,7 @@ from drawn_shop import photo
 from shelfwise.backbones import FeatureLayout
 from shelfwise.backbones.cards import BackboneCard, BackboneSpec
 from shelfwise.bundle import Bundle
+from shelfwise.bundle.members import KEPT
 from shelfwise.classifiers.calibration import Calibration
 from shelfwise.classifiers.classifier import Classifier
 from shelfwise.classifiers.flat import Flat
@@ -173,7 +174,8 @@ def test_a_bundle_is_shown_to_work_when_it_is_sealed_anew_without_a_change(folde
 
 
 def test_three_hundred_single_flipped_bits_are_all_refused(folder: Path):
-    dice, files = random.Random(1), sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in KEPT)
+    dice = random.Random(1)
     sizes = [path.stat().st_size for path in files]
     hit = set()
     for _ in range(300):
@@ -435,6 +437,9 @@ def test_nothing_in_a_bundle_is_unpickled(folder: Path, tmp_path: Path):
         if file in ("left_out.parquet", "held_out.parquet"):
             with pytest.raises(BundleError, match=file):
                 getattr(Bundle.load(folder), file.removesuffix(".parquet"))()
+        elif file in KEPT:  # read when something is changed, and checked then
+            with pytest.raises(BundleError, match=file):
+                Bundle.load(folder).learned()
         else:
             refused(folder)
         (folder / file).write_bytes(whole)
@@ -515,7 +520,7 @@ def test_a_compressed_member_is_refused_so_that_no_zip_can_be_a_bomb(folder: Pat
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
             archive.writestr(name, data)
-    assert file.stat().st_size < 2**21
+    assert file.stat().st_size < 2**23
     refused(file, "compressed")
 
 

@@ -81,15 +81,18 @@ def changed(
     classifier = replace(single.with_head(bundle.classifier, head), familiarity=_familiarity(bundle, single, learned))
     stored = learned_to_files(learned, regrouping.columns.categories)
     kept = {name: _content(data) for name, data in stored.items()}
-    return _told(replace(bundle, classifier=classifier, kept=kept), regrouping.columns, goes or {}, entry)
+    solved = replace(bundle, classifier=classifier, kept=kept)
+    return _told(solved, regrouping.columns, goes or {}, entry, bundle.golden_features)
 
 
 def with_taxonomy(bundle: Bundle, taxonomy: Taxonomy, entry: dict[str, Any]) -> Bundle:
     """Return the bundle with the same columns in another tree."""
-    return _told(bundle, Columns(bundle.categories, taxonomy), {}, entry)
+    return _told(bundle, Columns(bundle.categories, taxonomy), {}, entry, bundle.golden_features)
 
 
-def _told(bundle: Bundle, columns: Columns, goes: Mapping[str, str], entry: dict[str, Any]) -> Bundle:
+def _told(
+    bundle: Bundle, columns: Columns, goes: Mapping[str, str], entry: dict[str, Any], golden: NDArray[np.float32]
+) -> Bundle:
     """Return the bundle with other columns, tables that speak of them, and golden images answered again."""
     tables = {
         "left_out_table": answers_to_parquet(remapped(bundle.left_out(), columns, goes)),
@@ -98,7 +101,7 @@ def _told(bundle: Bundle, columns: Columns, goes: Mapping[str, str], entry: dict
     facts = _facts(bundle.facts, entry)
     classifier = classifier_on_columns(bundle.classifier, columns)
     told = replace(bundle, classifier=classifier, columns=columns, facts=facts, id="", **tables)  # type: ignore[arg-type]
-    return replace(told, golden_probabilities=told.probabilities(bundle.golden_features))
+    return replace(told, golden_probabilities=told.probabilities(golden))
 
 
 def _solved(head: Linear, learned: Learned, regrouping: Regrouping, touched: NDArray[np.integer[Any]] | None) -> Linear:
