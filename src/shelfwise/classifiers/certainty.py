@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.9
 """How sure it is that the requested share is kept. Source: docs/experiments.md, certainty: 0.95 costs more answers."""
-GRID = np.array([0.999, 0.995, *np.round(np.arange(0.99, 0.005, -0.01), 2)])
-"""Thresholds that are tried, the strictest first; fixed, because the guarantee asks for it."""
+GRID = np.array([0.999, 0.995, *np.round(np.arange(0.99, 0.495, -0.01), 2)])
+"""Thresholds that are tried, the strictest first; fixed, because the guarantee asks for it. None is below one half: a shelf that
+is less likely than all others together is no answer, however lenient the request."""
 
 
 class Answered(Protocol):

@@ -1,7 +1,7 @@
-"""A head for all categories that says which specialist to ask.
+"""A router for all categories that says which specialist to ask.
 
-The probabilities of the head for all, summed over the categories of a group, are those of the group: any fine classifier is
-a coarse one through the tree. Within a group its specialist answers; where a group has none, the head for all does.
+The probabilities of the router, summed over the categories of a group, are those of the group: any fine classifier is a
+coarse one through the tree. Within a group its specialist answers; where a group has none, the router does.
 Source: the coarse and specific classifiers of the Cdiscount system that docs/experiments.md describes under hierarchies.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from shelfwise.classifiers.flat import Flat
 from shelfwise.classifiers.heads import restored_head
+from shelfwise.classifiers.levels import Levels
 from shelfwise.classifiers.stored import Stored, Tensors, positive, prefixed
 from shelfwise.columns import summed
 from shelfwise.errors import BundleError
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     Ask = Callable[[int, NDArray[np.intp]], NDArray[np.float32]]
 
 RoutingKind = Literal["hard", "soft"]
+Router = Flat | Levels
+_ROUTERS: dict[str, type[Router]] = {"flat": Flat, "levels": Levels}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,27 +59,27 @@ class Routing:
         return np.flatnonzero(self.group_of == group)
 
     def branches(self, log_probabilities: NDArray[np.float32]) -> NDArray[np.intp]:
-        """Return the likeliest branch (n,) by log-probabilities (n, c) of the head for all."""
+        """Return the likeliest branch (n,) by log-probabilities (n, c) of the router."""
         shares = summed(np.exp(log_probabilities), self.branch_of, len(self.group_of_branch))
         return np.asarray(shares.argmax(axis=1))
 
-    def combined(self, flat: NDArray[np.float32], ask: Ask) -> NDArray[np.float32]:
-        """Return log-probabilities (n, c) of those (n, c) of the head for all and of what the specialists answer."""
-        return self._soft(flat, ask) if self.kind == "soft" else self._hard(flat, ask)
+    def combined(self, of_router: NDArray[np.float32], ask: Ask) -> NDArray[np.float32]:
+        """Return log-probabilities (n, c) of those (n, c) of the router and of what the specialists answer."""
+        return self._soft(of_router, ask) if self.kind == "soft" else self._hard(of_router, ask)
 
-    def _soft(self, flat: NDArray[np.float32], ask: Ask) -> NDArray[np.float32]:
-        mixed, every = flat.copy(), np.arange(len(flat))
+    def _soft(self, of_router: NDArray[np.float32], ask: Ask) -> NDArray[np.float32]:
+        mixed, every = of_router.copy(), np.arange(len(of_router))
         for group in self.asked:
             columns = self.columns(group)
-            mixed[:, columns] = _log_sum(flat[:, columns]) + ask(group, every)
+            mixed[:, columns] = _log_sum(of_router[:, columns]) + ask(group, every)
         return mixed
 
-    def _hard(self, flat: NDArray[np.float32], ask: Ask) -> NDArray[np.float32]:
-        mixed, sent_to = np.empty_like(flat), self.group_of_branch[self.branches(flat)]
+    def _hard(self, of_router: NDArray[np.float32], ask: Ask) -> NDArray[np.float32]:
+        mixed, sent_to = np.empty_like(of_router), self.group_of_branch[self.branches(of_router)]
         for group in np.unique(sent_to):
             rows, columns = np.flatnonzero(sent_to == group), self.columns(group)
-            outside = np.setdiff1d(np.arange(flat.shape[1]), columns)
-            of_rows = flat[rows]
+            outside = np.setdiff1d(np.arange(of_router.shape[1]), columns)
+            of_rows = of_router[rows]
             inside = ask(group, rows) if group in self.asked else _normalized(of_rows[:, columns])
             if len(outside):
                 rest = _normalized(of_rows[:, outside])
@@ -90,28 +93,29 @@ class Routing:
 
 @dataclass(frozen=True, eq=False)
 class Routed:
-    """A head for all categories, and the specialists of groups of them, in the order of `routing.asked`."""
+    """A router for all categories, and the specialists of groups of them, in the order of `routing.asked`."""
 
-    flat: Flat
+    router: Router
     specialists: tuple[Flat, ...]
     routing: Routing
 
     def log_probabilities(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return log-probabilities (n, c) of vectors (n, d)."""
         of_group = dict(zip(self.routing.asked, self.specialists, strict=True))
-        flat = self.flat.log_probabilities(z)
-        return self.routing.combined(flat, lambda group, rows: of_group[group].log_probabilities(z[rows]))
+        of_router = self.router.log_probabilities(z)
+        return self.routing.combined(of_router, lambda group, rows: of_group[group].log_probabilities(z[rows]))
 
     def stored(self) -> Stored:
         """Return it as it lies in a file."""
-        description, tensors = self.flat.stored()
-        specialists = []
+        router, named = self.router.stored()
+        tensors, specialists = prefixed("router", named), []
         for group, specialist in zip(self.routing.asked, self.specialists, strict=True):
             of_one, named = specialist.stored()
             specialists.append({"group": group, "temperature": of_one["temperature"], "head": of_one["head"]})
             tensors |= prefixed(f"specialist{group}", named)
-        return description | {
+        return {
             "hierarchy": "routed",
+            "router": router,
             "routing": self.routing.kind,
             "doubt": self.routing.doubt,
             "branch_of": self.routing.branch_of.tolist(),
@@ -135,7 +139,7 @@ class Routed:
             named = tensors.under(f"specialist{group}").under("head")
             head = restored_head(of_one["head"], named, d, len(routing.columns(group)))
             specialists.append(Flat(head, positive(of_one["temperature"], "temperature of a specialist")))
-        return cls(Flat.restored(values, tensors, d, columns), tuple(specialists), routing)
+        return cls(_router(values["router"], tensors.under("router"), d, columns), tuple(specialists), routing)
 
 
 def _log_sum(log_probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -151,6 +155,12 @@ def _bounded(doubt: float, inside: NDArray[np.float32], rest: NDArray[np.float32
     """Return the doubt (n, 1) at which the best of the rest, (n, k) log-probabilities, stays below the best inside."""
     best_inside, best_outside = (np.exp(part.max(axis=1, keepdims=True)) for part in (inside, rest))
     return np.asarray(np.minimum(np.float32(doubt), np.float32(0.99) * best_inside / (best_inside + best_outside)))
+
+
+def _router(values: dict[str, Any], tensors: Tensors, d: int, columns: Columns) -> Router:
+    if values["hierarchy"] not in _ROUTERS:
+        raise BundleError("bundle.json", f"the router {values['hierarchy']!r} is unknown")
+    return _ROUTERS[values["hierarchy"]].restored(values, tensors, d, columns)
 
 
 def _routing_kind(value: object) -> RoutingKind:

@@ -17,7 +17,7 @@ from shelfwise.embed import embed
 from shelfwise.errors import OptionError
 from shelfwise.evaluate import evaluate
 from shelfwise.ingest import FolderSource, ingest
-from shelfwise.options import DemoOptions, EmbedOptions
+from shelfwise.options import DemoOptions, EmbedOptions, EvaluateOptions
 from shelfwise.predict import predict
 from shelfwise.progress import SILENT, Progress
 from shelfwise.train import train
@@ -77,9 +77,9 @@ def demo(
     audited = audit(catalog, to / "audit", progress=progress)
     say(f"$ shelfwise train {catalog} --to {bundle}")
     train(catalog, bundle, progress=progress)
-    say(f"$ shelfwise evaluate {bundle} {catalog} --split test --to {report}")
+    say(f"$ shelfwise evaluate {bundle} {catalog} --split test --max-error 0.05 --to {report}")
     learned = Bundle.load(bundle)
-    evaluated = evaluate(learned, catalog, report, progress=progress)
+    evaluated = evaluate(learned, catalog, report, EvaluateOptions(max_error=0.05), progress=progress)
     example = next((photos / "test").rglob("*.jpg"))
     say(f"$ shelfwise predict {bundle} {example}\n")
     answer = next(predict(learned, [example])).to_dict()

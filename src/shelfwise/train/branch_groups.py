@@ -13,6 +13,7 @@ from scipy.spatial.distance import squareform
 from shelfwise.columns import Columns
 from shelfwise.statistics.sufficient import category_sums
 from shelfwise.train.flat_head import FlatHead
+from shelfwise.train.learned import LearnedModel
 
 # Held-out accuracy of a branch from which on it has a specialist of its own, one together with the others of group 2, or with
 # those of group 1; below, none. Source: the Cdiscount system of docs/experiments.md, entry on hierarchies.
@@ -44,10 +45,10 @@ def every_branch(start: FlatHead) -> BranchGroups:
     return BranchGroups(start.columns.level_of[level], each, (True,) * len(nodes), facts)
 
 
-def banded_branches(start: FlatHead) -> BranchGroups:
-    """Group the branches by how often their held-out products are seen to be of them, in the bands of BANDS."""
+def banded_branches(start: FlatHead, router: LearnedModel) -> BranchGroups:
+    """Group the branches by how often held-out products are seen by the router to be of them, in the bands of BANDS."""
     groups = every_branch(start)
-    accuracy = _branch_accuracy(start, groups.branch_of, len(groups.group_of_branch))
+    accuracy = _branch_accuracy(start, router, groups.branch_of, len(groups.group_of_branch))
     bands = [next((name for least, name in BANDS if share > least), "none") for share in accuracy]
     names = [f"{band} {branch}" if band in ("own", "none") else band for branch, band in enumerate(bands)]
     places = {name: place for place, name in enumerate(dict.fromkeys(names))}
@@ -67,7 +68,7 @@ def banded_branches(start: FlatHead) -> BranchGroups:
     return replace(groups, group_of_branch=group_of_branch, wanted=tuple(wanted), facts=tuple(facts))
 
 
-def confused_categories(start: FlatHead) -> list[BranchGroups]:
+def confused_categories(start: FlatHead, router: LearnedModel) -> list[BranchGroups]:
     """Group categories that held-out products are confused between, into ever more groups: 2, 4, 8, ...
 
     Average linkage; the closeness of two categories is the mean of the probabilities that products of the one are given for
@@ -76,7 +77,7 @@ def confused_categories(start: FlatHead) -> list[BranchGroups]:
     c = len(start.columns)
     if c < 3:
         return []
-    tree = linkage(squareform(1 - _closeness(start), checks=False), "average")
+    tree = linkage(squareform(1 - _closeness(start, router), checks=False), "average")
     found = []
     for exponent in range(1, int(np.log2(c / 2)) + 1):
         _, first, group_of = np.unique(fcluster(tree, 2**exponent, "maxclust"), return_index=True, return_inverse=True)
@@ -88,10 +89,12 @@ def confused_categories(start: FlatHead) -> list[BranchGroups]:
     return [groups for groups in found if len(groups.group_of_branch) > 1]
 
 
-def _branch_accuracy(start: FlatHead, branch_of: NDArray[np.int32], branches: int) -> NDArray[np.float64]:
+def _branch_accuracy(
+    start: FlatHead, router: LearnedModel, branch_of: NDArray[np.int32], branches: int
+) -> NDArray[np.float64]:
     """Return how often products of each branch are answered with it, (branches,); 0 where none can be judged."""
     level, right, seen = branch_level(start.columns), np.zeros(branches), np.zeros(branches)
-    for truth, log_probabilities in start.everything():
+    for truth, log_probabilities in start.everything(router.held_out):
         answer = start.columns.summed(np.exp(log_probabilities), level).argmax(axis=1)
         branch = branch_of[truth]
         seen += np.bincount(branch, minlength=branches)
@@ -99,10 +102,10 @@ def _branch_accuracy(start: FlatHead, branch_of: NDArray[np.int32], branches: in
     return right / np.maximum(seen, 1)
 
 
-def _closeness(start: FlatHead) -> NDArray[np.float64]:
+def _closeness(start: FlatHead, router: LearnedModel) -> NDArray[np.float64]:
     c = len(start.columns)
     confusion = np.zeros((c, c))
-    for truth, log_probabilities in start.everything():
+    for truth, log_probabilities in start.everything(router.held_out):
         powers = np.exp(log_probabilities.astype(np.float64))
         present, sums = category_sums(powers, truth.astype(np.intp), np.ones(len(truth)))
         confusion[present] += sums

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,14 @@ _BLOCK, _SAMPLE = 2048, 4096
 class Judged:
     """Rows that choices rest on, left out with their look-alikes.
 
-    rows: (m,), whole groups; counted: (m,) those whose category others of another group show; truth: (k,) their columns.
+    rows: (m,), whole groups; counted: (m,) those whose category others of another group show; truth and group: (k,) their
+    columns and groups.
     """
 
     rows: Numbers
     counted: NDArray[np.bool_]
     truth: NDArray[np.int32]
+    group: NDArray[np.int64]
 
     def of(self, held_out: HeldOut) -> NDArray[np.float32]:
         """Return what is said (k, c) of those that count."""
@@ -72,11 +75,12 @@ class FlatHead:
         order = np.random.default_rng(0).permutation(len(groups))
         drawn = groups[order[: int(np.searchsorted(np.cumsum(rows_of[order]), _SAMPLE)) + 1]]
         rows = np.flatnonzero(np.isin(group, drawn))
-        return Judged(rows, known[rows], self.rows.column[rows[known[rows]]])
+        counted = rows[known[rows]]
+        return Judged(rows, known[rows], self.rows.column[counted], group[counted])
 
-    def everything(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
-        """Yield columns (m,) and log-probabilities (m, c) of all rows that others of their category are known by, in blocks."""
+    def everything(self, held_out: HeldOut) -> Iterator[tuple[NDArray[np.int32], NDArray[np.floating[Any]]]]:
+        """Yield columns (m,) and what is said (m, c) of all rows that others of their category are known by, in blocks."""
         group = self.rows.groups.of(STRICT)
         known = rows_known_from_others(group, self.rows.column)
         for rows in whole_groups(group, _BLOCK):
-            yield self.rows.column[rows[known[rows]]], self.held_out(STRICT, rows)[known[rows]]
+            yield self.rows.column[rows[known[rows]]], held_out(STRICT, rows)[known[rows]]

@@ -35,27 +35,28 @@ class Specialist:
         return Flat(self.learned.head, self.learned.temperature)
 
     def held_out(
-        self, way: Way, asked: Numbers, x: NDArray[np.float32], group: Numbers, flat: NDArray[np.float32]
+        self, way: Way, asked: Numbers, x: NDArray[np.float32], group: Numbers, of_router: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Return log-probabilities (m, k) of rows (m,), whole groups, as if it had learned from none of their group.
 
         x: (m, d) their vectors; group: (m,) their groups. It never learned from rows of other specialists; where rows of their
-        group are among its own all the same (one picture in two branches), the head for all, flat (m, c), answers in its place.
+        group are among its own all the same (one picture in two branches), the router, (m, c), answers in its place.
         """
         answers, own = self.flat.log_probabilities(x), self.place[asked] >= 0
         if own.any():
             scores = self.learned.held_out(way, self.place[asked[own]])
             answers[own] = log_softmax(scores, self.learned.temperature)
             related = np.flatnonzero(np.isin(group, group[own]) & ~own)
-            answers[related] = log_softmax(flat[np.ix_(related, self.columns)], 1)
+            answers[related] = log_softmax(of_router[np.ix_(related, self.columns)], 1)
         return answers
 
 
 @dataclass(frozen=True, eq=False)
 class Team:
-    """The head for all and the specialists that could be learned, by group."""
+    """The router, learned from the head for all, and the specialists that could be learned, by group."""
 
     start: FlatHead
+    router: LearnedModel
     groups: BranchGroups
     specialists: dict[int, Specialist]
     facts: list[dict[str, Any]]
@@ -66,20 +67,22 @@ class Team:
 
     def held_out(self, way: Way, asked: Numbers, *routings: Routing) -> list[NDArray[np.float32]]:
         """Return log-probabilities (m, c) of rows (m,), whole groups, for each routing; specialists are asked once."""
-        flat, rows = self.start.held_out(way, asked), self.start.rows
+        rows, of_router = self.start.rows, np.asarray(self.router.held_out(way, asked), dtype=np.float32)
         x, group = rows.x[asked], rows.groups.of(way)[asked]
-        answers = {place: one.held_out(way, asked, x, group, flat) for place, one in self.specialists.items()}
-        return [routing.combined(flat, lambda group, rows: answers[group][rows]) for routing in routings]
+        answers = {place: one.held_out(way, asked, x, group, of_router) for place, one in self.specialists.items()}
+        return [routing.combined(of_router, lambda group, rows: answers[group][rows]) for routing in routings]
 
     def doubt(self) -> float:
         """Return the share of products that are sent to a wrong group, by Laplace's rule of succession."""
         judged, routing = self.start.judged, self.routing("hard", 0.5)
-        sent_to = routing.group_of_branch[routing.branches(judged.of(self.start.held_out))]
+        sent_to = routing.group_of_branch[routing.branches(judged.of(self.router.held_out))]
         wrong = int((sent_to != routing.group_of[judged.truth]).sum())
         return (wrong + 1) / (len(judged.truth) + 2)
 
 
-def gather(start: FlatHead, groups: BranchGroups, taught: dict[bytes, Specialist] | None = None) -> Team:
+def gather(
+    start: FlatHead, router: LearnedModel, groups: BranchGroups, taught: dict[bytes, Specialist] | None = None
+) -> Team:
     """Learn the specialists that are wanted and that there is enough to learn from for.
 
     taught: specialists for the same categories are taken from here, and new ones put here.
@@ -102,7 +105,7 @@ def gather(start: FlatHead, groups: BranchGroups, taught: dict[bytes, Specialist
             told.append(of_group | {"specialist": {"temperature": learned.temperature} | learned.facts})
         else:
             told.append(of_group | {"specialist": None, "why_none": missing})
-    return Team(start, groups, specialists, told)
+    return Team(start, router, groups, specialists, told)
 
 
 def _missing(start: FlatHead, columns: NDArray[np.intp], place: NDArray[np.int64]) -> str | None:
