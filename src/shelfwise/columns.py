@@ -27,6 +27,10 @@ class Columns:
     def __len__(self) -> int:
         return len(self.categories)
 
+    def take(self, columns: NDArray[np.integer]) -> Columns:
+        """Return some columns in the same tree, in the order of their numbers."""
+        return Columns(tuple(self.categories[column] for column in columns), self.taxonomy)
+
     def of(self, categories: NDArray[np.object_]) -> NDArray[np.int32]:
         """Return the column of each category id, -1 for one that has none."""
         column_of = {category: column for column, category in enumerate(self.categories)}

@@ -58,10 +58,15 @@ def drawn_head(d: int, c: int, seed: int = 0) -> Flat:
 
 def drawn_routed(kind: str = "soft", seed: int = 0) -> Routed:
     """Fruit with a specialist, drink and salt together with one."""
+    router = Levels(drawn_head(4, 6, seed), "sum", (0.5, 2.0, 1.0), COLUMNS)
     routing = Routing(
         kind, 0.2, np.array([0, 0, 0, 1, 1, 2], np.int32), np.array([0, 1, 1], np.int32), (0, 1)
     )  # fmt: skip
-    return Routed(drawn_head(4, 6, seed), (drawn_head(4, 3, seed + 1), drawn_head(4, 3, seed + 2)), routing)
+    of_fruit, of_others = (
+        Levels(drawn_head(4, 3, seed + 1 + place), "logsumexp", (2.0, 0.5, 1.0), COLUMNS.take(np.arange(3) + 3 * place))
+        for place in (0, 1)
+    )
+    return Routed(router, (of_fruit, of_others), routing)
 
 
 def test_the_way_down_the_tree_is_multiplied_as_worked_by_hand():
@@ -146,11 +151,13 @@ def test_routed_probabilities_sum_to_one_and_hard_answers_stay_in_the_branch(see
         assert (routing.branch_of[mixed.argmax(axis=1)] == routing.branches(flat)).all()
 
 
-def test_without_specialists_soft_routing_is_the_flat_head():
+def test_without_specialists_soft_routing_is_the_router():
     routed = drawn_routed()
     x = np.random.default_rng(3).standard_normal((6, 4)).astype(np.float32)
-    alone = Routed(routed.flat, (), Routing("soft", 0.2, routed.routing.branch_of, routed.routing.group_of_branch, ()))
-    np.testing.assert_array_equal(alone.log_probabilities(x), routed.flat.log_probabilities(x))
+    alone = Routed(
+        routed.router, (), Routing("soft", 0.2, routed.routing.branch_of, routed.routing.group_of_branch, ())
+    )
+    np.testing.assert_array_equal(alone.log_probabilities(x), routed.router.log_probabilities(x))
 
 
 @pytest.mark.parametrize("model", [
@@ -189,6 +196,15 @@ def test_damaged_routes_are_refused(changes: dict[str, Any]):
     values, tensors = Member("ridge", drawn_routed()).stored()
     with pytest.raises(BundleError):
         Member.restored(damaged(values, **changes), Tensors(tensors), 4, COLUMNS)
+
+
+@pytest.mark.parametrize("changes", [{"together": "max"}, {"temperatures": [1.0]}, {"temperature": 0}])
+def test_a_damaged_router_or_specialist_is_refused(changes: dict[str, Any]):
+    values, tensors = Member("ridge", drawn_routed()).stored()
+    router, (first, second) = values["model"]["router"], values["model"]["specialists"]
+    for damage in ({"router": router | changes}, {"specialists": [first, second | changes]}):
+        with pytest.raises(BundleError):
+            Member.restored(damaged(values, **damage), Tensors(tensors), 4, COLUMNS)
 
 
 @pytest.mark.parametrize("group", [0, 2, -1])

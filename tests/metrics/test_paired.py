@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from shelfwise.errors import LabelMismatchError, OptionError
 from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import score
-from shelfwise.metrics.paired import compare, mcnemar
+from shelfwise.metrics.paired import beyond_chance, compare, mcnemar
 
 
 def two(p: int = 200) -> tuple[Answers, Answers]:
@@ -94,3 +94,10 @@ def test_other_products_or_another_tree_are_refused() -> None:
         compare(first, other)
     with pytest.raises(LabelMismatchError, match="levels"):
         compare(first, plain_answers([0] * 200, [0] * 200, 2))
+
+
+def test_a_difference_counts_against_its_scatter_between_groups() -> None:
+    rng = np.random.default_rng(0)
+    between = rng.normal(0.2, 1, 30)
+    assert beyond_chance(rng.normal(0.2, 1, 600), np.arange(600))
+    assert not beyond_chance(np.repeat(between, 20), np.repeat(np.arange(30), 20))

@@ -23,7 +23,7 @@ from shelfwise.train.heads import learn_ridge
 from shelfwise.train.hierarchies import learn_hierarchy
 from shelfwise.train.learned import LearnedMember, LearnedModel
 from shelfwise.train.pooled import Products
-from shelfwise.train.pooling import _beyond_chance, learn_member
+from shelfwise.train.pooling import learn_member
 from shelfwise.train.rows import WAYS, Grouping, TrainingRows, Way
 
 D, C, P = 6, 3, 36
@@ -216,13 +216,6 @@ def test_auto_takes_another_pool_where_it_is_better() -> None:
     member = learned("auto", data, column, pairs(len(column)))
     tried = member.facts["pools"]
     assert member.facts["pool"] == min(tried, key=lambda kind: tried[kind]["log_loss"]) == "concat"
-
-
-def test_a_difference_counts_against_its_scatter_between_groups() -> None:
-    rng = np.random.default_rng(0)
-    between = rng.normal(0.2, 1, 30)
-    assert _beyond_chance(rng.normal(0.2, 1, 600), np.arange(600))
-    assert not _beyond_chance(np.repeat(between, 20), np.repeat(np.arange(30), 20))
 
 
 def test_auto_learns_from_photos_once_for_both_pools_of_answers() -> None:

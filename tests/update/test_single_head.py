@@ -10,7 +10,7 @@ from shelfwise.classifiers.classifier import Classifier
 from shelfwise.classifiers.flat import Flat
 from shelfwise.classifiers.heads import Linear
 from shelfwise.classifiers.member import Member
-from shelfwise.classifiers.pools import Pool
+from shelfwise.classifiers.pools import KINDS, Pool
 
 HEAD = Linear(np.zeros((4, 2), np.float32), np.zeros(2, np.float32))
 
@@ -25,23 +25,24 @@ def single(pool: str, parts=()) -> SingleHead:
     return found
 
 
-@given(
-    st.lists(st.integers(1, 4), min_size=1, max_size=8), st.sampled_from(["mean", "max", "concat"]), st.integers(0, 9)
-)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=8), st.sampled_from(KINDS), st.integers(0, 9))
 def test_a_product_has_the_same_vector_to_the_bit_whoever_is_read_with_it(photos, pool: str, seed: int):
     """What is taken out by its digest was learned among all others."""
     product = np.repeat(np.arange(len(photos)), photos)
     x = np.random.default_rng(seed).standard_normal((len(product), 37)).astype(np.float32)
     head = single(pool, ((0, 20), (25, 37)))
-    together = digests(head.pooled(x, product, len(photos)))
+    together = digests(*head.rows_of(x, product, len(photos)))
     for one in range(len(photos)):
         own = x[product == one]
-        assert digests(head.pooled(own, np.zeros(len(own), np.int64), 1)) == together[one]
+        assert digests(*head.rows_of(own, np.zeros(len(own), np.int64), 1)) == together[one]
 
 
 @pytest.mark.parametrize("pool", ["scores", "gate"])
-def test_a_head_that_answers_for_photos_is_none_that_products_can_be_added_to(pool: str):
-    assert single_head(classifier(Member("one", Flat(HEAD, 1.0), Pool(pool)))) is None
+def test_the_rows_of_a_head_that_answers_for_photos_are_the_photos(pool: str):
+    x, product = np.arange(12, dtype=np.float32).reshape(3, 4), np.array([0, 0, 1])
+    rows, whose = single(pool).rows_of(x, product, 2)
+    np.testing.assert_array_equal(rows, x)
+    np.testing.assert_array_equal(whose, product)
 
 
 def test_an_ensemble_has_no_single_head():

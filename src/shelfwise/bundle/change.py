@@ -19,6 +19,7 @@ from shelfwise.bundle.remapped import remapped
 from shelfwise.bundle.single_head import SingleHead, classifier_on_columns, single_head
 from shelfwise.classifiers.familiarity import Familiarity
 from shelfwise.classifiers.heads import Linear
+from shelfwise.classifiers.pools import OF_ANSWERS
 from shelfwise.columns import Columns
 from shelfwise.errors import OptionError
 from shelfwise.statistics.solve import System
@@ -119,9 +120,12 @@ def _solved(head: Linear, learned: Learned, regrouping: Regrouping, touched: NDA
 
 
 def _familiarity(bundle: Bundle, single: SingleHead, learned: Learned) -> Familiarity | None:
-    """Return the familiarity with the categories as they are now, as far as the sums tell their mean vectors."""
+    """Return the familiarity with the categories as they are now, as far as the sums tell their mean vectors.
+
+    Where the sums are of photos, a product counts there by its photos, unlike in learning, where all count alike.
+    """
     before, s = bundle.classifier.familiarity, learned.statistics
-    if before is None or single.member.parts or single.member.pool.kind != "mean":
+    if before is None or single.member.parts or single.member.pool.kind not in ("mean", *OF_ANSWERS):
         return before
     return Familiarity.of_means((s.sums / s.counts).T.astype(np.float32), before.held_out)
 

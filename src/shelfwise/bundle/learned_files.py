@@ -35,6 +35,7 @@ def learned_to_files(learned: Learned, categories: Sequence[str]) -> dict[str, b
     table = {
         "product_id": pa.array(learned.product_ids, pa.string()),
         "column": learned.column,
+        "rows": learned.rows,
         "digest": learned.digest,
     }
     buffer = io.BytesIO()
@@ -49,11 +50,11 @@ def learned_to_files(learned: Learned, categories: Sequence[str]) -> dict[str, b
 def learned_from_files(statistics: bytes, products: bytes, categories: Sequence[str], d: int) -> Learned:
     """Read what `learned_to_files` gave, for vectors of length d; raises BundleError for anything else."""
     sums, penalty = _statistics(statistics, categories, d)
-    ids, column, digest = _products(products)
-    counts = np.bincount(column, minlength=len(categories)) if column.min(initial=0) >= 0 else np.empty(0)
+    ids, column, rows, digest = _products(products)
+    counts = np.bincount(column, rows, len(categories)) if column.min(initial=0) >= 0 else np.empty(0)
     if not np.array_equal(counts, sums.counts):
         raise BundleError(PRODUCTS, f"does not list the products of {STATISTICS}")
-    return Learned(sums, penalty, ids, column, digest)
+    return Learned(sums, penalty, ids, column, rows, digest)
 
 
 def _statistics(data: bytes, categories: Sequence[str], d: int) -> tuple[SufficientStatistics, float]:
@@ -79,17 +80,18 @@ def _statistics(data: bytes, categories: Sequence[str], d: int) -> tuple[Suffici
         raise BundleError(STATISTICS, f"does not hold statistics ({error})") from error
 
 
-def _products(data: bytes) -> tuple[NDArray[np.object_], NDArray[np.int32], NDArray[np.uint64]]:
+def _products(data: bytes) -> tuple[NDArray[np.object_], NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         table = pq.read_table(io.BytesIO(data))
         ids = np.array(table.column("product_id").to_pylist(), dtype=np.object_)
-        column, digest = table.column("column").to_numpy(), table.column("digest").to_numpy()
-        if len(set(ids)) < len(ids) or column.dtype != np.int32 or digest.dtype != np.uint64:
-            raise BundleError(PRODUCTS, "lists a product twice, or holds columns of another kind")
-        return ids, column, digest
+        column, rows, digest = (table.column(name).to_numpy() for name in ("column", "rows", "digest"))
+        kinds = column.dtype == rows.dtype == np.int32 and digest.dtype == np.uint64
+        if len(set(ids)) < len(ids) or not kinds or rows.min(initial=1) < 1:
+            raise BundleError(PRODUCTS, "lists a product twice or without rows, or holds columns of another kind")
+        return ids, column, rows, digest
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         if isinstance(error, BundleError):
             raise

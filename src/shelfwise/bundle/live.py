@@ -48,25 +48,28 @@ class LiveBundle:
         """Learn a product from its photos; raises OptionError where it was learned before."""
         if product_id in self._products:
             raise OptionError(f"{listed([product_id])} learned before: remove it first where it is to be learned anew")
-        column, x = self._column(category), self._vector(photos)
-        self._head.add(self._head.whiten(x)[0], column)
+        column, x = self._column(category), self._rows(photos)
+        for row in self._head.whiten(x):
+            self._head.add(row, column)
         self._products.put(product_id, column, x)
         self._shown = None
 
     def remove(self, product_id: str, photos: Photos) -> None:
         """Forget a product; its photos must be those that it was learned with."""
-        if self._head.counts.sum() < 1.5:
+        if len(self._products) < 2:
             raise OptionError("no product would be left to have learned from")
-        x = self._vector(photos)
+        x = self._rows(photos)
         column = self._products.take(product_id, x)
-        self._head.forget(self._head.whiten(x)[0], column)
+        for row in self._head.whiten(x):
+            self._head.forget(row, column)
         self._shown = None
 
     def move(self, product_id: str, photos: Photos, category: str) -> None:
         """Put a product on another shelf; its photos must be those that it was learned with."""
-        x, new = self._vector(photos), self._column(category)
+        x, new = self._rows(photos), self._column(category)
         old = self._products.take(product_id, x)
-        self._head.move(self._head.whiten(x)[0], old, new)
+        for row in self._head.whiten(x):
+            self._head.move(row, old, new)
         self._products.put(product_id, new, x)
         self._shown = None
 
@@ -74,22 +77,25 @@ class LiveBundle:
         """Return calibrated probabilities (p, c) of the categories of `columns`, as `Bundle.probabilities` does."""
         x = self._features(photos)
         shows = np.arange(len(x)) if product is None else np.asarray(product)
-        vectors = self._single.pooled(x, shows, int(shows[-1]) + 1 if len(shows) else 0)
-        scores = self._head.scores(self._head.whiten(vectors))[:, self._head.counts > 0.5]
-        log_probabilities = self._single.log_probabilities(scores, self.columns)
+        products, member = int(shows[-1]) + 1 if len(shows) else 0, self._single.member
+        log_probabilities = member.pool.log_probabilities(self._answers, member.seen(x), shows, products)
         return self.bundle.classifier.calibration.apply(log_probabilities, self.columns)
+
+    def _answers(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        scores = self._head.scores(self._head.whiten(rows))[:, self._head.counts > 0.5]
+        return self._single.log_probabilities(scores, self.columns)
 
     def _features(self, photos: Photos) -> NDArray[np.float32]:
         if isinstance(photos, np.ndarray):
             return np.atleast_2d(photos).astype(np.float32, copy=False)
         return self.bundle.features_of(list(photos))
 
-    def _vector(self, photos: Photos) -> NDArray[np.float32]:
-        """Return the vector (1, d) of one product."""
+    def _rows(self, photos: Photos) -> NDArray[np.float32]:
+        """Return the head's rows (m, d) of one product."""
         x = self._features(photos)
         if not len(x) or not np.isfinite(x).all():
             raise OptionError("a product needs at least one photo, with finite numbers")
-        return self._single.pooled(x, np.zeros(len(x), dtype=np.int64), 1)
+        return self._single.rows_of(x, np.zeros(len(x), dtype=np.int64), 1)[0]
 
     def _column(self, category: str) -> int:
         if category not in self.bundle.taxonomy.nodes:
@@ -100,7 +106,7 @@ class LiveBundle:
 
 
 class _Products:
-    """The products that are learned now: their columns, and what tells their vectors apart."""
+    """The products that are learned now: their columns, and what tells their rows apart."""
 
     def __init__(self, learned: Learned) -> None:
         columns, digest = learned.column.tolist(), learned.digest.tolist()
@@ -108,18 +114,25 @@ class _Products:
             zip(learned.product_ids, zip(columns, digest, strict=True), strict=True)
         )
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def __contains__(self, product_id: str) -> bool:
         return product_id in self._known
 
     def put(self, product_id: str, column: int, x: NDArray[np.float32]) -> None:
-        self._known[product_id] = column, int(digests(x)[0])
+        self._known[product_id] = column, _digest(x)
 
     def take(self, product_id: str, x: NDArray[np.float32]) -> int:
         """Take a product out and return its column."""
         if product_id not in self._known:
             raise OptionError(f"{listed([product_id])} never learned, and cannot be taken out")
         column, digest = self._known[product_id]
-        if digest != int(digests(x)[0]):
+        if digest != _digest(x):
             raise OptionError(f"{listed([product_id])} learned with other photos: give these")
         del self._known[product_id]
         return column
+
+
+def _digest(x: NDArray[np.float32]) -> int:
+    return int(digests(x, np.zeros(len(x), dtype=np.int64))[0])

@@ -1,9 +1,15 @@
-"""The bundles that can be changed without learning anew: one linear head for all categories, on vectors of products."""
+"""The bundles that can be changed without learning anew: one linear head for all categories.
+
+Its rows, what it learns from, are the products, or their photos where it answers for these. What comes, goes and moves is
+always a product, with all its rows.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from shelfwise.classifiers.flat import Flat, log_softmax
 from shelfwise.classifiers.heads import Linear
@@ -11,13 +17,14 @@ from shelfwise.classifiers.levels import Levels
 from shelfwise.classifiers.pools import OF_ANSWERS
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from shelfwise.backbones.products import ProductFeatures
     from shelfwise.classifiers.classifier import Classifier
     from shelfwise.classifiers.member import Member, Model
     from shelfwise.columns import Columns
+
+    Rows = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -28,13 +35,16 @@ class SingleHead:
     model: Flat | Levels
     head: Linear
 
-    def vectors(self, data: ProductFeatures) -> NDArray[np.float32]:
-        """Return the vectors (p, d) of products as the head looks at them."""
-        return self.pooled(data.photos, data.product, len(data))
+    def rows(self, data: ProductFeatures) -> Rows:
+        """Return the rows (n, d) of products, and whose each is, (n,)."""
+        return self.rows_of(data.photos, data.product, len(data))
 
-    def pooled(self, photos: NDArray[np.float32], product: NDArray[np.int64], products: int) -> NDArray[np.float32]:
-        """Return the vectors (products, d) of photos (n, width), whose products (n,) ascend from 0 without gaps."""
-        return self.member.pool.vectors(self.member.seen(photos), product, products)
+    def rows_of(self, photos: NDArray[np.float32], product: NDArray[np.int64], products: int) -> Rows:
+        """Return the rows of photos (m, width), whose products (m,) ascend from 0 without gaps."""
+        seen, pool = self.member.seen(photos), self.member.pool
+        if pool.kind in OF_ANSWERS:
+            return seen, product
+        return pool.vectors(seen, product, products), np.arange(products)
 
     def log_probabilities(self, scores: NDArray[np.floating[Any]], columns: Columns) -> NDArray[np.float32]:
         """Return what the model makes of scores (n, c) of other columns than its own."""
@@ -51,10 +61,10 @@ class SingleHead:
 
 
 def single_head(classifier: Classifier) -> SingleHead | None:
-    """Return the only head of a classifier; None for ensembles, routed heads, other kinds, and pools of answers."""
+    """Return the only head of a classifier; None for ensembles, routed heads, and other kinds."""
     member, *others = classifier.members
     model = member.model
-    if others or member.pool.kind in OF_ANSWERS or not isinstance(model, Flat | Levels):
+    if others or not isinstance(model, Flat | Levels):
         return None
     head = model.flat.head if isinstance(model, Levels) else model.head
     return SingleHead(member, model, head) if isinstance(head, Linear) else None

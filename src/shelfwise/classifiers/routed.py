@@ -1,7 +1,9 @@
-"""A router for all categories that says which specialist to ask.
+"""Heads a level that say which specialist to ask.
 
-The probabilities of the router, summed over the categories of a group, are those of the group: any fine classifier is a
-coarse one through the tree. Within a group its specialist answers; where a group has none, the router does.
+The router is the head for all categories, put together along the tree, with a temperature a level: summed over the categories
+of a group, its probabilities are those of the group. One softmax over thousands of categories would be nearly even, and its
+sums would favor branches with many of them. Within a group its specialist answers, which is built the same way; where a group
+has none, the router does.
 Source: the coarse and specific classifiers of the Cdiscount system that docs/experiments.md describes under hierarchies.
 """
 
@@ -13,8 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from shelfwise.classifiers.flat import Flat
-from shelfwise.classifiers.heads import restored_head
 from shelfwise.classifiers.levels import Levels
 from shelfwise.classifiers.stored import Stored, Tensors, positive, prefixed
 from shelfwise.columns import summed
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     Ask = Callable[[int, NDArray[np.intp]], NDArray[np.float32]]
 
 RoutingKind = Literal["hard", "soft"]
-Router = Flat | Levels
-_ROUTERS: dict[str, type[Router]] = {"flat": Flat, "levels": Levels}
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +93,8 @@ class Routing:
 class Routed:
     """A router for all categories, and the specialists of groups of them, in the order of `routing.asked`."""
 
-    router: Router
-    specialists: tuple[Flat, ...]
+    router: Levels
+    specialists: tuple[Levels, ...]
     routing: Routing
 
     def log_probabilities(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -111,7 +109,7 @@ class Routed:
         tensors, specialists = prefixed("router", named), []
         for group, specialist in zip(self.routing.asked, self.specialists, strict=True):
             of_one, named = specialist.stored()
-            specialists.append({"group": group, "temperature": of_one["temperature"], "head": of_one["head"]})
+            specialists.append({"group": group} | of_one)
             tensors |= prefixed(f"specialist{group}", named)
         return {
             "hierarchy": "routed",
@@ -134,12 +132,11 @@ class Routed:
         )  # fmt: skip
         if len(set(asked)) != len(asked) or not set(asked) <= set(routing.group_of_branch.tolist()):
             raise BundleError("bundle.json", f"specialists of the groups {asked}, which do not fit the branches")
-        specialists = []
+        router, specialists = Levels.restored(values["router"], tensors.under("router"), d, columns), []
         for group, of_one in zip(asked, values["specialists"], strict=True):
-            named = tensors.under(f"specialist{group}").under("head")
-            head = restored_head(of_one["head"], named, d, len(routing.columns(group)))
-            specialists.append(Flat(head, positive(of_one["temperature"], "temperature of a specialist")))
-        return cls(_router(values["router"], tensors.under("router"), d, columns), tuple(specialists), routing)
+            named, of_group = tensors.under(f"specialist{group}"), columns.take(routing.columns(group))
+            specialists.append(Levels.restored(of_one, named, d, of_group))
+        return cls(router, tuple(specialists), routing)
 
 
 def _log_sum(log_probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -155,12 +152,6 @@ def _bounded(doubt: float, inside: NDArray[np.float32], rest: NDArray[np.float32
     """Return the doubt (n, 1) at which the best of the rest, (n, k) log-probabilities, stays below the best inside."""
     best_inside, best_outside = (np.exp(part.max(axis=1, keepdims=True)) for part in (inside, rest))
     return np.asarray(np.minimum(np.float32(doubt), np.float32(0.99) * best_inside / (best_inside + best_outside)))
-
-
-def _router(values: dict[str, Any], tensors: Tensors, d: int, columns: Columns) -> Router:
-    if values["hierarchy"] not in _ROUTERS:
-        raise BundleError("bundle.json", f"the router {values['hierarchy']!r} is unknown")
-    return _ROUTERS[values["hierarchy"]].restored(values, tensors, d, columns)
 
 
 def _routing_kind(value: object) -> RoutingKind:

@@ -10,7 +10,7 @@ from scipy.special import bdtr
 
 from shelfwise.errors import LabelMismatchError, OptionError
 from shelfwise.metrics.hierarchical import TreeSums, overlap_of_first
-from shelfwise.metrics.intervals import Estimate, percentile_interval, resampled_weights
+from shelfwise.metrics.intervals import Z_95, Estimate, percentile_interval, resampled_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,6 +102,18 @@ def _estimate(values: Values) -> Estimate:
 def mcnemar(only_first: int, only_second: int) -> float:
     """Compute McNemar's exact two-sided p-value of products that only one of two models gets right; 1 where there are none."""
     return min(1.0, 2 * float(bdtr(min(only_first, only_second), only_first + only_second, 0.5)))
+
+
+def beyond_chance(gains: NDArray[np.float64], group: NDArray[np.int64]) -> bool:
+    """Tell whether the mean gain (m,) of products is above 0 by more than chance, groups being what is independent.
+
+    Source: the cluster-robust standard error of a mean, Liang and Zeger, Longitudinal data analysis using generalized
+    linear models (1986).
+    """
+    mean = gains.mean()
+    _, number = np.unique(group, return_inverse=True)
+    error = np.sqrt((np.bincount(number, gains - mean) ** 2).sum()) / len(gains)
+    return bool(mean > Z_95 * error)
 
 
 def _check_same(first: Answers, second: Answers) -> None:

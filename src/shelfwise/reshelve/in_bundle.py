@@ -74,8 +74,8 @@ def _split(bundle: Bundle, wanted: TreeChange, catalog: Catalog | None) -> Chang
         raise OptionError("the bundle learned none of the products of the file: use  taxonomy add  for new shelves")
     targets = np.array([wanted.splits[product] for product in ids], dtype=np.object_)
     wide = Regrouping.of(bundle.columns, wanted.taxonomy, {}, tuple(dict.fromkeys(targets)))
-    x = _vectors(bundle, ids, catalog)
-    now = learned.regrouped(wide.column_of, len(wide.columns)).moved(ids, x, wide.columns.of(targets))
+    x, product = _rows(bundle, ids, catalog)
+    now = learned.regrouped(wide.column_of, len(wide.columns)).moved(ids, x, wide.columns.of(targets), product)
     narrow = wide.without_empty(now.statistics.counts)
     now = now.regrouped(narrow.columns.of(np.array(wide.columns.categories, dtype=np.object_)), len(narrow.columns))
     concerned = narrow.columns.of(np.array([*wanted.split_from, *targets], dtype=np.object_))
@@ -92,7 +92,7 @@ def _forgotten(bundle: Bundle, wanted: TreeChange, node: str, catalog: Catalog |
             f"{shown(bundle.taxonomy, node)} holds {len(ids):,} products: say where they go with --products-to, or name the "
             "catalog with their vectors, --catalog, so that they can be forgotten"
         )
-    now = learned.removed(ids, _vectors(bundle, ids, catalog))
+    now = learned.removed(ids, *_rows(bundle, ids, catalog))
     wide = Regrouping.of(bundle.columns, wanted.taxonomy, {})
     narrow = wide.without_empty(now.statistics.counts)
     now = now.regrouped(narrow.column_of, len(narrow.columns))
@@ -100,8 +100,10 @@ def _forgotten(bundle: Bundle, wanted: TreeChange, node: str, catalog: Catalog |
     return ChangedBundle(changed(bundle, now, narrow, entry), len(ids))
 
 
-def _vectors(bundle: Bundle, ids: NDArray[np.object_], catalog: Catalog | None) -> NDArray[np.float32]:
-    """Read the vectors (m, d) of products in the order of their ids."""
+def _rows(
+    bundle: Bundle, ids: NDArray[np.object_], catalog: Catalog | None
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Read the head's rows (n, d) of products in the order of their ids, and whose each is, (n,)."""
     if catalog is None:
         raise OptionError("name the catalog that holds the products' vectors with --catalog")
     single = single_head(bundle.classifier)
@@ -111,4 +113,4 @@ def _vectors(bundle: Bundle, ids: NDArray[np.object_], catalog: Catalog | None) 
     missing = np.array([product for product in ids if product not in place], dtype=np.object_)
     if len(missing):
         raise CatalogError(f"{listed(missing)} not found in {catalog.path} with a usable photo")
-    return single.vectors(data.take(np.array([place[product] for product in ids], dtype=np.int64)))
+    return single.rows(data.take(np.array([place[product] for product in ids], dtype=np.int64)))

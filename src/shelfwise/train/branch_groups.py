@@ -12,8 +12,7 @@ from scipy.spatial.distance import squareform
 
 from shelfwise.columns import Columns
 from shelfwise.statistics.sufficient import category_sums
-from shelfwise.train.flat_head import FlatHead
-from shelfwise.train.learned import LearnedModel
+from shelfwise.train.level_heads import LevelHeads
 
 # Held-out accuracy of a branch from which on it has a specialist of its own, one together with the others of group 2, or with
 # those of group 1; below, none. Source: the Cdiscount system of docs/experiments.md, entry on hierarchies.
@@ -36,19 +35,19 @@ def branch_level(columns: Columns) -> int:
     return next(level for level, nodes in enumerate(columns.level_nodes) if len(nodes) > 1)
 
 
-def every_branch(start: FlatHead) -> BranchGroups:
+def every_branch(columns: Columns) -> BranchGroups:
     """Make a group of each branch."""
-    level = branch_level(start.columns)
-    nodes = start.columns.level_nodes[level]
+    level = branch_level(columns)
+    nodes = columns.level_nodes[level]
     each = np.arange(len(nodes), dtype=np.int32)
     facts = tuple({"branches": [node]} for node in nodes)
-    return BranchGroups(start.columns.level_of[level], each, (True,) * len(nodes), facts)
+    return BranchGroups(columns.level_of[level], each, (True,) * len(nodes), facts)
 
 
-def banded_branches(start: FlatHead, router: LearnedModel) -> BranchGroups:
+def banded_branches(router: LevelHeads) -> BranchGroups:
     """Group the branches by how often held-out products are seen by the router to be of them, in the bands of BANDS."""
-    groups = every_branch(start)
-    accuracy = _branch_accuracy(start, router, groups.branch_of, len(groups.group_of_branch))
+    groups = every_branch(router.columns)
+    accuracy = _branch_accuracy(router, groups.branch_of, len(groups.group_of_branch))
     bands = [next((name for least, name in BANDS if share > least), "none") for share in accuracy]
     names = [f"{band} {branch}" if band in ("own", "none") else band for branch, band in enumerate(bands)]
     places = {name: place for place, name in enumerate(dict.fromkeys(names))}
@@ -68,44 +67,42 @@ def banded_branches(start: FlatHead, router: LearnedModel) -> BranchGroups:
     return replace(groups, group_of_branch=group_of_branch, wanted=tuple(wanted), facts=tuple(facts))
 
 
-def confused_categories(start: FlatHead, router: LearnedModel) -> list[BranchGroups]:
+def confused_categories(router: LevelHeads) -> list[BranchGroups]:
     """Group categories that held-out products are confused between, into ever more groups: 2, 4, 8, ...
 
     Average linkage; the closeness of two categories is the mean of the probabilities that products of the one are given for
     the other, and the other way round, of what is given to wrong categories.
     """
-    c = len(start.columns)
+    c = len(router.columns)
     if c < 3:
         return []
-    tree = linkage(squareform(1 - _closeness(start, router), checks=False), "average")
+    tree = linkage(squareform(1 - _closeness(router), checks=False), "average")
     found = []
     for exponent in range(1, int(np.log2(c / 2)) + 1):
         _, first, group_of = np.unique(fcluster(tree, 2**exponent, "maxclust"), return_index=True, return_inverse=True)
         each = np.arange(len(first), dtype=np.int32)
         facts = tuple(
-            {"categories": [start.columns.categories[j] for j in np.flatnonzero(group_of == g)]} for g in each
+            {"categories": [router.columns.categories[j] for j in np.flatnonzero(group_of == g)]} for g in each
         )
         found.append(BranchGroups(group_of.astype(np.int32), each, (True,) * len(first), facts))
     return [groups for groups in found if len(groups.group_of_branch) > 1]
 
 
-def _branch_accuracy(
-    start: FlatHead, router: LearnedModel, branch_of: NDArray[np.int32], branches: int
-) -> NDArray[np.float64]:
+def _branch_accuracy(router: LevelHeads, branch_of: NDArray[np.int32], branches: int) -> NDArray[np.float64]:
     """Return how often products of each branch are answered with it, (branches,); 0 where none can be judged."""
-    level, right, seen = branch_level(start.columns), np.zeros(branches), np.zeros(branches)
-    for truth, log_probabilities in start.everything(router.held_out):
-        answer = start.columns.summed(np.exp(log_probabilities), level).argmax(axis=1)
+    level, right, seen = branch_level(router.columns), np.zeros(branches), np.zeros(branches)
+    for truth, log_probabilities in router.start.everything(router.held_out):
+        answer = router.columns.summed(np.exp(log_probabilities), level).argmax(axis=1)
         branch = branch_of[truth]
         seen += np.bincount(branch, minlength=branches)
         right += np.bincount(branch[answer == branch], minlength=branches)
     return right / np.maximum(seen, 1)
 
 
-def _closeness(start: FlatHead, router: LearnedModel) -> NDArray[np.float64]:
-    c = len(start.columns)
+def _closeness(router: LevelHeads) -> NDArray[np.float64]:
+    c = len(router.columns)
     confusion = np.zeros((c, c))
-    for truth, log_probabilities in start.everything(router.held_out):
+    for truth, log_probabilities in router.start.everything(router.held_out):
         powers = np.exp(log_probabilities.astype(np.float64))
         present, sums = category_sums(powers, truth.astype(np.intp), np.ones(len(truth)))
         confusion[present] += sums

@@ -22,11 +22,12 @@ def kept_for_changes(
     column: NDArray[np.int32],
     columns: Columns,
 ) -> dict[str, Content]:
-    """Return the files that changes need, nothing unless one ridge head was learned from the products' vectors."""
+    """Return the files that changes need, nothing unless one ridge head was learned for all categories."""
     single, first = single_head(classifier), learned.members[0]
     if single is None or first.method != "closed form":
         return {}
-    sums = Learned.of(data.product_ids, single.vectors(data), column, len(columns), float(first.facts["penalty"]))
+    x, product = single.rows(data)
+    sums = Learned.of(data.product_ids, x, column, len(columns), float(first.facts["penalty"]), product)
     return {name: _content(data) for name, data in learned_to_files(sums, columns.categories).items()}
 
 

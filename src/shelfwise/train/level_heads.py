@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,23 +16,48 @@ from shelfwise.train.learned import LearnedModel
 from shelfwise.train.rows import Numbers, Way
 
 
+@dataclass(frozen=True, eq=False)
+class LevelHeads:
+    """The head for all categories, and its columns put together; losses: held-out log-loss by the ways to do so."""
+
+    start: FlatHead
+    levels: Levels
+    losses: dict[str, float]
+
+    @classmethod
+    def learn(cls, start: FlatHead) -> LevelHeads:
+        """Put the columns together in the way that gives held-out products the better probabilities; no head is learned."""
+        scores, truth = start.judged.of(start.learned.held_out), start.judged.truth
+        models = {together: _warmed(start, together, scores, truth) for together in TOGETHER}
+        losses: dict[str, float] = {
+            together: log_loss(model.of_scores(scores), truth, 1) for together, model in models.items()
+        }
+        return cls(start, models[min(TOGETHER, key=lambda together: losses[together])], losses)
+
+    @property
+    def columns(self) -> Columns:
+        """The categories in their tree."""
+        return self.start.columns
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What was learned and chosen, JSON values."""
+        return self.start.learned.facts | {
+            "together": self.levels.together,
+            "log_loss_together": self.losses,
+            "temperatures": dict(zip(self.columns.taxonomy.level_names, self.levels.temperatures, strict=True)),
+        }
+
+    def held_out(self, way: Way, asked: Numbers) -> NDArray[np.float32]:
+        """Return log-probabilities (m, c) of rows (m,), whole groups, that were left out."""
+        return self.levels.of_scores(self.start.learned.held_out(way, asked))
+
+
 def learn_levels(start: FlatHead) -> LearnedModel:
-    """Put the head's columns together in the way that gives held-out products the better probabilities; nothing is learned."""
-    scores, truth = start.judged.of(start.learned.held_out), start.judged.truth
-    models = {together: _warmed(start, together, scores, truth) for together in TOGETHER}
-    losses = {together: log_loss(model.of_scores(scores), truth, 1) for together, model in models.items()}
-    best = models[min(TOGETHER, key=losses.__getitem__)]
-
-    def held_out(way: Way, asked: Numbers) -> NDArray[np.float32]:
-        return best.of_scores(start.learned.held_out(way, asked))
-
-    facts = start.learned.facts | {
-        "hierarchy": "levels",
-        "together": best.together,
-        "log_loss_together": losses,
-        "temperatures": dict(zip(start.columns.taxonomy.level_names, best.temperatures, strict=True)),
-    }
-    return LearnedModel(best, facts, start.learned.method, held_out)
+    """Learn the hierarchy that has no more than the heads of the levels."""
+    heads = LevelHeads.learn(start)
+    facts = heads.facts | {"hierarchy": "levels"}
+    return LearnedModel(heads.levels, facts, start.learned.method, heads.held_out)
 
 
 def _warmed(start: FlatHead, together: Together, scores: NDArray[np.float32], truth: NDArray[np.int32]) -> Levels:

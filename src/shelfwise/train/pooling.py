@@ -13,7 +13,7 @@ from shelfwise.classifiers.flat import log_softmax
 from shelfwise.classifiers.member import Member
 from shelfwise.classifiers.pools import KINDS, PoolKind
 from shelfwise.columns import Columns
-from shelfwise.metrics.intervals import Z_95
+from shelfwise.metrics.paired import beyond_chance
 from shelfwise.statistics.calibration import fit_temperature
 from shelfwise.train.learned import LearnedMember
 from shelfwise.train.pooled import SAMPLE, ModelLearner, Pooled, PoolLearner, Products
@@ -72,7 +72,7 @@ def _chosen(products: Products, learn_model: ModelLearner) -> Pooled:
     tried = {kind: _tried(sample.products, sample.pooled(kind), order, judged) for kind in KINDS}
     best, usual = min(tried.values(), key=lambda one: one.losses.mean()), tried[USUAL]
     group = sample.products.groups.leave_look_alikes_out[judged]
-    kept = (best if _beyond_chance(usual.losses - best.losses, group) else usual).pooled
+    kept = (best if beyond_chance(usual.losses - best.losses, group) else usual).pooled
     kept = kept if sample is everybody else everybody.pooled(kept.pool.kind)
     table = {kind: one.figures for kind, one in tried.items()}
     return replace(kept, facts=kept.facts | {"pools": table, "pools_tried_on": len(judged)})
@@ -84,15 +84,3 @@ def _tried(products: Products, pooled: Pooled, order: Numbers, judged: Numbers) 
     said, truth = said[np.isin(order, judged)], products.column[judged]
     losses = -log_softmax(said, fit_temperature(said, truth))[np.arange(len(truth)), truth]
     return _Tried(pooled, losses.astype(np.float64), said.argmax(axis=1) == truth)
-
-
-def _beyond_chance(gains: NDArray[np.float64], group: NDArray[np.int64]) -> bool:
-    """Tell whether the mean gain (m,) of products is above 0 by more than chance, groups being what is independent.
-
-    Source: the cluster-robust standard error of a mean, Liang and Zeger, Longitudinal data analysis using generalized
-    linear models (1986).
-    """
-    mean = gains.mean()
-    _, number = np.unique(group, return_inverse=True)
-    error = np.sqrt((np.bincount(number, gains - mean) ** 2).sum()) / len(gains)
-    return bool(mean > Z_95 * error)

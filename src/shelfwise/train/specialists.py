@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shelfwise.classifiers.flat import Flat, log_softmax
+from shelfwise.classifiers.flat import log_softmax
 from shelfwise.classifiers.routed import Routed, Routing, RoutingKind
 from shelfwise.statistics.calibration import log_loss
 from shelfwise.train.branch_groups import BranchGroups, banded_branches, branch_level, confused_categories, every_branch
 from shelfwise.train.flat_head import STRICT, FlatHead
-from shelfwise.train.learned import LearnedHead, LearnedModel
+from shelfwise.train.learned import LearnedModel
+from shelfwise.train.level_heads import LevelHeads
 from shelfwise.train.rows import Numbers, TrainingRows, Way, rows_known_from_others
 
 FEWEST_GROUPS = 10
@@ -23,16 +24,11 @@ FEWEST_GROUPS = 10
 
 @dataclass(frozen=True, eq=False)
 class Specialist:
-    """A head for the categories `columns` (k,); place: (n,) of each training row among those it learned from, -1 for others."""
+    """Heads for the categories `columns` (k,); place: (n,) of each training row among those they learned from, -1 for others."""
 
     columns: NDArray[np.intp]
-    learned: LearnedHead
+    heads: LevelHeads
     place: NDArray[np.int64]
-
-    @property
-    def flat(self) -> Flat:
-        """The head with its temperature."""
-        return Flat(self.learned.head, self.learned.temperature)
 
     def held_out(
         self, way: Way, asked: Numbers, x: NDArray[np.float32], group: Numbers, of_router: NDArray[np.float32]
@@ -42,10 +38,9 @@ class Specialist:
         x: (m, d) their vectors; group: (m,) their groups. It never learned from rows of other specialists; where rows of their
         group are among its own all the same (one picture in two branches), the router, (m, c), answers in its place.
         """
-        answers, own = self.flat.log_probabilities(x), self.place[asked] >= 0
+        answers, own = self.heads.levels.log_probabilities(x), self.place[asked] >= 0
         if own.any():
-            scores = self.learned.held_out(way, self.place[asked[own]])
-            answers[own] = log_softmax(scores, self.learned.temperature)
+            answers[own] = self.heads.held_out(way, self.place[asked[own]])
             related = np.flatnonzero(np.isin(group, group[own]) & ~own)
             answers[related] = log_softmax(of_router[np.ix_(related, self.columns)], 1)
         return answers
@@ -53,10 +48,9 @@ class Specialist:
 
 @dataclass(frozen=True, eq=False)
 class Team:
-    """The router, learned from the head for all, and the specialists that could be learned, by group."""
+    """The router and the specialists that could be learned, by group."""
 
-    start: FlatHead
-    router: LearnedModel
+    router: LevelHeads
     groups: BranchGroups
     specialists: dict[int, Specialist]
     facts: list[dict[str, Any]]
@@ -67,28 +61,26 @@ class Team:
 
     def held_out(self, way: Way, asked: Numbers, *routings: Routing) -> list[NDArray[np.float32]]:
         """Return log-probabilities (m, c) of rows (m,), whole groups, for each routing; specialists are asked once."""
-        rows, of_router = self.start.rows, np.asarray(self.router.held_out(way, asked), dtype=np.float32)
+        rows, of_router = self.router.start.rows, self.router.held_out(way, asked)
         x, group = rows.x[asked], rows.groups.of(way)[asked]
         answers = {place: one.held_out(way, asked, x, group, of_router) for place, one in self.specialists.items()}
         return [routing.combined(of_router, lambda group, rows: answers[group][rows]) for routing in routings]
 
     def doubt(self) -> float:
         """Return the share of products that are sent to a wrong group, by Laplace's rule of succession."""
-        judged, routing = self.start.judged, self.routing("hard", 0.5)
+        judged, routing = self.router.start.judged, self.routing("hard", 0.5)
         sent_to = routing.group_of_branch[routing.branches(judged.of(self.router.held_out))]
         wrong = int((sent_to != routing.group_of[judged.truth]).sum())
         return (wrong + 1) / (len(judged.truth) + 2)
 
 
-def gather(
-    start: FlatHead, router: LearnedModel, groups: BranchGroups, taught: dict[bytes, Specialist] | None = None
-) -> Team:
+def gather(router: LevelHeads, groups: BranchGroups, taught: dict[bytes, Specialist] | None = None) -> Team:
     """Learn the specialists that are wanted and that there is enough to learn from for.
 
     taught: specialists for the same categories are taken from here, and new ones put here.
     """
     taught = {} if taught is None else taught
-    specialists, told = {}, []
+    start, specialists, told = router.start, {}, []
     group_of = groups.group_of_branch[groups.branch_of]
     for group, facts in enumerate(groups.facts):
         columns = np.flatnonzero(group_of == group)
@@ -101,11 +93,10 @@ def gather(
             if key not in taught:
                 taught[key] = Specialist(columns, _learned(start, columns, place), place)
             specialists[group] = taught[key]
-            learned = taught[key].learned
-            told.append(of_group | {"specialist": {"temperature": learned.temperature} | learned.facts})
+            told.append(of_group | {"specialist": taught[key].heads.facts})
         else:
             told.append(of_group | {"specialist": None, "why_none": missing})
-    return Team(start, router, groups, specialists, told)
+    return Team(router, groups, specialists, told)
 
 
 def _missing(start: FlatHead, columns: NDArray[np.intp], place: NDArray[np.int64]) -> str | None:
@@ -121,38 +112,43 @@ def _missing(start: FlatHead, columns: NDArray[np.intp], place: NDArray[np.int64
     return None
 
 
-def _learned(start: FlatHead, columns: NDArray[np.intp], place: NDArray[np.int64]) -> LearnedHead:
+def _learned(start: FlatHead, columns: NDArray[np.intp], place: NDArray[np.int64]) -> LevelHeads:
     own = np.flatnonzero(place >= 0)
     column = np.searchsorted(columns, start.rows.column[own]).astype(np.int32)
-    return start.learn_head(TrainingRows(start.rows.x[own], column, len(columns), start.rows.groups.take(own)))
+    rows = TrainingRows(start.rows.x[own], column, len(columns), start.rows.groups.take(own))
+    return LevelHeads.learn(FlatHead.learn(rows, start.columns.take(columns), start.learn_head))
 
 
 def learn_hard(start: FlatHead) -> LearnedModel:
     """Learn a specialist a branch; the one of the likeliest branch is asked."""
-    return _best(start, "hard", [every_branch(start)], ("hard",))
+    return _best("hard", LevelHeads.learn(start), [every_branch(start.columns)], ("hard",))
 
 
 def learn_soft(start: FlatHead) -> LearnedModel:
     """Learn a specialist a branch; all are asked, and weighed by the probabilities of their branches."""
-    return _best(start, "soft", [every_branch(start)], ("soft",))
+    return _best("soft", LevelHeads.learn(start), [every_branch(start.columns)], ("soft",))
 
 
 def learn_bands(start: FlatHead) -> LearnedModel:
     """Learn specialists for branches that are seen well, and for the others together."""
-    return _best(start, "bands", [banded_branches(start)], ("hard", "soft"))
+    router = LevelHeads.learn(start)
+    return _best("bands", router, [banded_branches(router)], ("hard", "soft"))
 
 
 def learn_confusion(start: FlatHead) -> LearnedModel:
     """Learn specialists for categories that get confused, in the number of groups that serves held-out products best."""
-    return _best(start, "confusion", confused_categories(start) or [every_branch(start)], ("hard", "soft"))
+    router = LevelHeads.learn(start)
+    return _best("confusion", router, confused_categories(router) or [every_branch(start.columns)], ("hard", "soft"))
 
 
-def _best(start: FlatHead, name: str, candidates: list[BranchGroups], kinds: tuple[RoutingKind, ...]) -> LearnedModel:
+def _best(
+    name: str, router: LevelHeads, candidates: list[BranchGroups], kinds: tuple[RoutingKind, ...]
+) -> LearnedModel:
     """Keep the groups and the routing that give held-out products the best probabilities."""
-    judged, tried, best, least = start.judged, {}, None, np.inf
+    judged, tried, best, least = router.start.judged, {}, None, np.inf
     taught: dict[bytes, Specialist] = {}
     for groups in candidates:
-        team = gather(start, groups, taught)
+        team = gather(router, groups, taught)
         doubt = team.doubt()
         routings = [team.routing(kind, doubt) for kind in kinds]
         for routing, said in zip(routings, team.held_out(STRICT, judged.rows, *routings), strict=True):
@@ -165,21 +161,21 @@ def _best(start: FlatHead, name: str, candidates: list[BranchGroups], kinds: tup
 
 
 def _routed(name: str, team: Team, routing: Routing, tried: dict[str, float]) -> LearnedModel:
-    start = team.start
+    router = team.router
 
     def held_out(way: Way, asked: Numbers) -> NDArray[np.float32]:
         return team.held_out(way, asked, routing)[0]
 
-    facts = start.learned.facts | {
+    facts = router.facts | {
         "hierarchy": name,
-        "branch_level": start.columns.taxonomy.level_names[branch_level(start.columns)],
+        "branch_level": router.columns.taxonomy.level_names[branch_level(router.columns)],
         "routing": routing.kind,
         "doubt": routing.doubt,
         "log_loss_by_routing": tried,
         "groups": team.facts,
     }
-    specialists = tuple(specialist.flat for specialist in team.specialists.values())
-    return LearnedModel(Routed(start.flat, specialists, routing), facts, start.learned.method, held_out)
+    specialists = tuple(specialist.heads.levels for specialist in team.specialists.values())
+    return LearnedModel(Routed(router.levels, specialists, routing), facts, router.start.learned.method, held_out)
 
 
 LEARN_ROUTED: dict[str, Callable[[FlatHead], LearnedModel]] = {

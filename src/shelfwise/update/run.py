@@ -86,11 +86,13 @@ def _updated(bundle: Bundle, catalog: Catalog, learned: Learned, s: Selection) -
     columns = wider.columns
     now = learned.regrouped(wider.column_of, len(columns))
     if len(s.removed):
-        now = now.removed(s.removed.product_ids, single.vectors(s.removed))
+        now = now.removed(s.removed.product_ids, *single.rows(s.removed))
     if len(s.moved):
-        now = now.moved(s.moved.product_ids, single.vectors(s.moved), columns.of(s.moved.categories))
+        x, product = single.rows(s.moved)
+        now = now.moved(s.moved.product_ids, x, columns.of(s.moved.categories), product)
     if len(s.added):
-        now = now.added(s.added.product_ids, single.vectors(s.added), columns.of(s.added.categories))
+        x, product = single.rows(s.added)
+        now = now.added(s.added.product_ids, x, columns.of(s.added.categories), product)
     regrouping = wider.without_empty(now.statistics.counts)
     refuse_too_few(regrouping.columns)
     now = now.regrouped(regrouping.columns.of(np.array(columns.categories, dtype=np.object_)), len(regrouping.columns))
