@@ -74,5 +74,7 @@ class Columns:
 def summed(values: NDArray[np.floating], group_of: NDArray[np.integer], groups: int) -> NDArray[np.float32]:
     """Sum columns that share a group, (n, c) to (n, groups), in float64; group_of: (c,), every group has a column."""
     order = np.argsort(group_of, kind="stable")
+    if groups == len(group_of):
+        return np.asarray(values[:, order], dtype=np.float32)
     starts = np.searchsorted(group_of[order], np.arange(groups))
     return np.asarray(np.add.reduceat(values[:, order], starts, axis=1, dtype=np.float64), dtype=np.float32)

@@ -90,10 +90,9 @@ def node_scores(scores: NDArray[np.float32], columns: Columns, together: Togethe
 def log_softmax_among(scores: NDArray[np.float32], parent: NDArray[np.int32]) -> NDArray[np.float32]:
     """Return log-probabilities (n, nodes) that sum to 1 among the children of each parent (nodes,), numbered from 0."""
     order = np.argsort(parent, kind="stable")
-    starts, counts = np.searchsorted(parent[order], np.arange(parent.max() + 1)), np.bincount(parent)
+    ordered, place = parent[order], np.empty_like(order)
+    starts, place[order] = np.searchsorted(ordered, np.arange(parent.max() + 1)), np.arange(len(order))
     below = scores[:, order]
-    below -= np.repeat(np.maximum.reduceat(below, starts, axis=1), counts, axis=1)
-    below -= np.repeat(np.log(np.add.reduceat(np.exp(below), starts, axis=1)), counts, axis=1)
-    among = np.empty_like(below)
-    among[:, order] = below
-    return among
+    below -= np.maximum.reduceat(below, starts, axis=1)[:, ordered]
+    below -= np.log(np.add.reduceat(np.exp(below), starts, axis=1))[:, ordered]
+    return np.asarray(below[:, place])
