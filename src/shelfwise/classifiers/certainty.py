@@ -93,20 +93,21 @@ class Threshold:
 
     def message(self) -> str:
         """Say in words what is promised, or why nothing is."""
+        asked = f"{100 * self.max_error:.6g}%"
         if self.value is not None:
             return (
-                f"Of the answers given at most {self.max_error:.1%} are wrong, with {self.confidence:.0%} confidence, where "
+                f"Of the answers given at most {asked} are wrong, with {self.confidence:.0%} confidence, where "
                 f"products are like the {self.held_out:,} held-out ones: a shelf must be at least {self.value:.1%} likely."
             )
         fewest = fewest_products(self.max_error, self.confidence)
         if self.held_out < fewest:
             return (
-                f"Nothing is answered: {self.held_out:,} held-out products cannot show that at most {self.max_error:.1%} of "
+                f"Nothing is answered: {self.held_out:,} held-out products cannot show that at most {asked} of "
                 f"the answers are wrong. {fewest:,} are the fewest that can; {fewest - self.held_out:,} more are needed."
             )
         return (
             f"Nothing is answered: among {self.held_out:,} held-out products not even the surest answers are shown to be wrong "
-            f"in at most {self.max_error:.1%} of the cases. Ask for less, e.g. --max-error {min(0.5, 2 * self.max_error):g}, or "
+            f"in at most {asked} of the cases. Ask for less, e.g. --max-error {min(0.5, 2 * self.max_error):g}, or "
             "bring more photos of the shelves that are mixed up."
         )
 

@@ -91,7 +91,8 @@ def log_softmax_among(scores: NDArray[np.float32], parent: NDArray[np.int32]) ->
     """Return log-probabilities (n, nodes) that sum to 1 among the children of each parent (nodes,), numbered from 0."""
     order = np.argsort(parent, kind="stable")
     ordered, place = parent[order], np.empty_like(order)
-    starts, place[order] = np.searchsorted(ordered, np.arange(parent.max() + 1)), np.arange(len(order))
+    place[order] = np.arange(len(order))
+    starts = np.searchsorted(ordered, np.arange(parent.max() + 1))
     below = scores[:, order]
     below -= np.maximum.reduceat(below, starts, axis=1)[:, ordered]
     below -= np.log(np.add.reduceat(np.exp(below), starts, axis=1))[:, ordered]

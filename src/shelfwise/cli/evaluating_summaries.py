@@ -84,6 +84,6 @@ def _abstention(told: dict[str, Any]) -> None:
     rows = {"all answers": told} | {f"{plain(name)} or deeper": level for name, level in told["levels"].items()}
     for name, figures in rows.items():
         error = figures["error"]
-        table.add_row(name, share(figures["coverage"]["value"]), share(error["value"]),
-                      f"{share(error['low'])} - {share(error['high'])}")  # fmt: skip
+        interval = "-" if error["value"] is None else f"{share(error['low'])} - {share(error['high'])}"
+        table.add_row(name, share(figures["coverage"]["value"]), share(error["value"]), interval)
     console.print(table)

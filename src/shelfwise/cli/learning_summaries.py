@@ -52,8 +52,10 @@ def _pools(facts: dict[str, Any]) -> None:
     """Print which ways to pool photos were tried, where there was a choice."""
     for member in facts["members"]:
         tried = member.get("pools", {})
+        least = min(tried, key=lambda kind: tried[kind]["log_loss"], default=None)
+        why = "" if least == member["pool"] else f": {least} is not better beyond chance"
         for kind, found in sorted(tried.items(), key=lambda one: one[1]["log_loss"]):
-            taken = "  [bold]taken[/]" if kind == member["pool"] else ""
+            taken = f"  [bold]taken[/]{why}" if kind == member["pool"] else ""
             console.print(
                 f"photos pooled by {kind:<6}  log-loss {found['log_loss']:.3f}, top-1 {found['top1']:.1%} "
                 f"of {member['pools_tried_on']:,} products, look-alikes out{taken}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,7 @@ def _facts(
 ) -> dict[str, Any]:
     counts = np.unique(data.categories, return_counts=True)[1]
     return {
-        "options": {"head": options.head, "learn_from": options.learn_from},
+        "options": asdict(options),
         "catalog": {
             "name": catalog.path.name,
             "versions": catalog.versions,
