@@ -177,6 +177,7 @@ def merged() -> harness.Turn:
 
     bundle = Bundle.load(DRAWN)
     one, other = bundle.categories[100], bundle.categories[2000]
+    assert len(bundle.golden_features)  # a service has its backbones loaded
 
     def turn() -> dict[str, Any]:
         changed = change_bundle(bundle, merged_tree(bundle.taxonomy, one, other), None).bundle

@@ -22,6 +22,7 @@ import harness
 
 NAMES = harness.DATA.parent / "formats" / "cdiscount" / "category_names.csv"
 FULL, SMALL, LOGISTIC = "shelfwise, full size", "one ridge head, beside", "LogisticRegression, beside"
+ASKED = ("head, s", "levels, s", "specialists, s", "levels, all left out, s")
 LIMIT_S, LIMIT_MIB, MERGE_S = 600, 6 * 1024, 1
 SIGMA = 1.95
 NOISE = 6
@@ -206,8 +207,10 @@ def main() -> None:
     done |= harness.alternate(__file__, [SMALL, LOGISTIC], options, turns)
     growth = full.rows * len(full.tree()) / (small.rows * len(small.tree()))
     projected_s = done[LOGISTIC].median_s * growth
+    asked_s = sum(done[FULL].facts[phase] for phase in ASKED)
     ratios = [
-        harness.Ratio(f"{LIMIT_S} s over the full size", LIMIT_S / done[FULL].median_s, 1),
+        harness.Ratio(f"{LIMIT_S} s over head, levels, branches, all left out", LIMIT_S / asked_s, 1),
+        harness.Ratio(f"{LIMIT_S} s over that and the branches' answers left out", LIMIT_S / done[FULL].median_s, 1),
         harness.Ratio(f"{LIMIT_MIB} MiB over its peak memory", LIMIT_MIB / done[FULL].peak_mib, 1),
         harness.Ratio("one head, full size, logistic projected", projected_s / done[HEAD].median_s, 100),
         harness.ratio("one head over LogisticRegression, both beside", done[LOGISTIC], done[SMALL], 1),

@@ -98,6 +98,11 @@ def test_the_promise_is_broken_in_no_more_draws_than_it_allows(n, doubt):
         assert np.mean([value is not None for value in found]) > 0.9  # and it does not keep the promise by silence
 
 
+def test_a_promise_is_told_with_the_share_that_was_asked_for_however_small():
+    assert "at most 0.01% of the answers" in threshold_for(shop(30, 1), 0.0001).message()
+    assert "at most 5% of the answers" in threshold_for(shop(30, 1), 0.05).message()
+
+
 def test_too_few_held_out_products_are_told_with_how_many_more_are_needed():
     found = threshold_for(shop(30, 1), 0.05)
     assert found.value is None

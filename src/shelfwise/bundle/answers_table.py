@@ -40,7 +40,7 @@ def answers_from_parquet(name: str, data: bytes, columns: Columns) -> Answers:
     from shelfwise.metrics.answers import Answers
 
     try:
-        table = pq.read_table(io.BytesIO(data))
+        table = pq.read_table(pa.BufferReader(data))  # a file of Python would be asked by a thread that may outlive it
         values = {field: table.column(field).to_numpy() for field in _SCALARS}
         for field in _LISTS:
             rows = table.column(field).combine_chunks()

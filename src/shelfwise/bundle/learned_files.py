@@ -85,7 +85,7 @@ def _products(data: bytes) -> tuple[NDArray[np.object_], NDArray[np.int32], NDAr
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(io.BytesIO(data))
+        table = pq.read_table(pa.BufferReader(data))  # a file of Python would be asked by a thread that may outlive it
         ids = np.array(table.column("product_id").to_pylist(), dtype=np.object_)
         column, rows, digest = (table.column(name).to_numpy() for name in ("column", "rows", "digest"))
         kinds = column.dtype == rows.dtype == np.int32 and digest.dtype == np.uint64

@@ -175,8 +175,9 @@ def _notes(judged: dict[str, Answers], source: str) -> list[str]:
     """Tell where leaving one out is too bright, and what is believed instead."""
     left_out, apart = judged["leave_one_out"], judged["leave_look_alikes_out"]
     if source == "validation":
-        note = NOT_INDEPENDENT.format(left_out=_top1(left_out), validation=_top1(judged[source]))
-        return [note] if _disagree(left_out, judged[source]) else []
+        told = judged[source]
+        too_bright = _top1(left_out) > _top1(told) and _disagree(left_out, told)
+        return [NOT_INDEPENDENT.format(left_out=_top1(left_out), validation=_top1(told))] if too_bright else []
     wild = _top1(left_out) - _top1(apart) > _WILD and _disagree(left_out, apart)
     note = UNSETTLED.format(left_out=_top1(left_out), apart=_top1(apart))
     return [note] if wild and ("validation" not in judged or len(judged["validation"]) < _FEWEST) else []
