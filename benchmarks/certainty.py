@@ -64,7 +64,7 @@ class Shop:
 
 def learned_head(x: np.ndarray, column: np.ndarray, groups: Any, categories: int) -> Callable[[np.ndarray], np.ndarray]:
     from shelfwise.classifiers.flat import log_softmax
-    from shelfwise.train.heads import learn_ridge
+    from shelfwise.train.heads.ridge import learn_ridge
     from shelfwise.train.rows import TrainingRows
 
     learned = learn_ridge(TrainingRows(x, column, categories, groups))

@@ -141,9 +141,9 @@ def less(right: np.ndarray, other: np.ndarray) -> str:
 
 
 def table(shop: Shop, quick: bool) -> list[dict[str, Any]]:
-    from shelfwise.train.flat_head import FlatHead
-    from shelfwise.train.heads import learn_ridge
-    from shelfwise.train.hierarchies import LEARN_HIERARCHY
+    from shelfwise.train.heads.ridge import learn_ridge
+    from shelfwise.train.trees.flat_head import FlatHead
+    from shelfwise.train.trees.hierarchies import LEARN_HIERARCHY
 
     started = time.perf_counter()
     start = FlatHead.learn(shop.rows, shop.columns, learn_ridge)

@@ -27,11 +27,11 @@ from shelfwise.embed import embed
 from shelfwise.ingest import GrocerySource, ingest
 from shelfwise.metrics.intervals import Proportion, wilson_interval
 from shelfwise.options import EmbedOptions
-from shelfwise.train.heads import learn_ridge
-from shelfwise.train.hierarchies import learn_hierarchy
+from shelfwise.train.heads.ridge import learn_ridge
 from shelfwise.train.learned import LearnedMember
-from shelfwise.train.pooling import learn_member
+from shelfwise.train.photos.pooling import learn_member
 from shelfwise.train.rows import group_products
+from shelfwise.train.trees.hierarchies import learn_hierarchy
 
 DATA = Path(__file__).parent / "data"
 MOST = 4

@@ -52,7 +52,7 @@ def sizes(quick: bool) -> tuple[Size, Size]:
 
 
 def ridge(size: Size) -> harness.Turn:
-    from shelfwise.train.heads import learn_ridge
+    from shelfwise.train.heads.ridge import learn_ridge
     from shelfwise.train.rows import Grouping, TrainingRows
 
     x, column = size.draw(size.rows, 1)

@@ -81,11 +81,11 @@ def sizes(quick: bool) -> tuple[Size, Size]:
 
 
 def whole(size: Size) -> harness.Turn:
-    from shelfwise.train.flat_head import FlatHead
-    from shelfwise.train.heads import learn_ridge
-    from shelfwise.train.level_heads import learn_levels
+    from shelfwise.train.heads.ridge import learn_ridge
     from shelfwise.train.rows import Grouping, TrainingRows
-    from shelfwise.train.specialists import learn_soft
+    from shelfwise.train.trees.flat_head import FlatHead
+    from shelfwise.train.trees.level_heads import learn_levels
+    from shelfwise.train.trees.specialists import learn_soft
 
     columns = size.tree()
     x, column = size.draw(columns, 1)

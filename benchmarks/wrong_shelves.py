@@ -134,7 +134,7 @@ def ridge(data: Shop, category: np.ndarray) -> np.ndarray:
     from sklearn.model_selection import StratifiedKFold
 
     from shelfwise.statistics.head import softmax
-    from shelfwise.train.heads import learn_ridge
+    from shelfwise.train.heads.ridge import learn_ridge
     from shelfwise.train.rows import Grouping, TrainingRows
 
     answers = np.empty((len(category), len(data.inventory.categories)))

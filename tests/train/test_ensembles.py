@@ -23,9 +23,9 @@ from shelfwise.embed import embed
 from shelfwise.errors import OptionError
 from shelfwise.options import EmbedOptions, TrainOptions
 from shelfwise.train import train
-from shelfwise.train.bags import drawn_groups
 from shelfwise.train.ensemble import pooled_loss, stacked, stacking_weights
-from shelfwise.train.heads import head_learner
+from shelfwise.train.heads.bags import drawn_groups
+from shelfwise.train.heads.learners import head_learner
 from shelfwise.train.learned import LearnedMember
 from shelfwise.train.rows import Numbers, TrainingRows, Way, sampled
 

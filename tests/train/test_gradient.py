@@ -19,9 +19,9 @@ from shelfwise.options import TrainOptions
 from shelfwise.shelves.vectors import Vectors
 from shelfwise.statistics.calibration import log_loss
 from shelfwise.train import heads, networks
-from shelfwise.train.gradient import InMemory, descend, learn_by_gradient, shuffled_chunks
-from shelfwise.train.heads import head_learner
-from shelfwise.train.networks import Descent, ScikitNetwork, TorchNetwork, network
+from shelfwise.train.heads.gradient import InMemory, descend, learn_by_gradient, shuffled_chunks
+from shelfwise.train.heads.learners import head_learner
+from shelfwise.train.heads.networks import Descent, ScikitNetwork, TorchNetwork, network
 from shelfwise.train.rows import Numbers, TrainingRows
 
 EVERY = np.arange(240)
@@ -124,8 +124,8 @@ def test_two_categories_are_learned_by_scikit_learn_too():
 
 
 def test_every_chunk_is_shuffled_and_every_row_comes_once_an_epoch(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("shelfwise.train.gradient._RUN", 5)
-    monkeypatch.setattr("shelfwise.train.gradient._RUNS", 3)
+    monkeypatch.setattr("shelfwise.train.heads.gradient._RUN", 5)
+    monkeypatch.setattr("shelfwise.train.heads.gradient._RUNS", 3)
     rows, chance = np.arange(0, 202, 2), np.random.default_rng(0)
     once, again = (np.concatenate(list(shuffled_chunks(rows, chance))) for _ in range(2))
     assert sorted(once) == sorted(again) == list(rows)
@@ -137,8 +137,8 @@ def test_every_chunk_is_shuffled_and_every_row_comes_once_an_epoch(monkeypatch: 
 
 @pytest.mark.usefixtures("torch")
 def test_no_more_rows_than_a_chunk_are_read_at_once(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("shelfwise.train.gradient._RUN", 8)
-    monkeypatch.setattr("shelfwise.train.gradient._RUNS", 2)
+    monkeypatch.setattr("shelfwise.train.heads.gradient._RUN", 8)
+    monkeypatch.setattr("shelfwise.train.heads.gradient._RUNS", 2)
     rows = drawn_rows()
 
     class Counted(InMemory):
@@ -200,7 +200,7 @@ def test_held_out_answers_about_labels_that_mean_nothing_are_chance(dropout: flo
 def test_held_out_answers_are_those_of_a_head_learned_without_the_fold():
     rows, how = drawn_rows(), adamw(layers=(16,), epochs=6)
     found = learn_by_gradient(rows, how)
-    from shelfwise.train.folds import fold_of
+    from shelfwise.train.heads.folds import fold_of
 
     fold = fold_of(rows.groups, "leave_look_alikes_out")
     asked = np.flatnonzero(fold == 2)

@@ -24,14 +24,15 @@ from shelfwise.statistics.ridge import Spectrum
 from shelfwise.statistics.sufficient import SufficientStatistics
 from shelfwise.taxonomy import Node, Taxonomy
 from shelfwise.train import train
-from shelfwise.train.branch_groups import banded_branches, branch_level, confused_categories, every_branch
-from shelfwise.train.flat_head import FlatHead
-from shelfwise.train.heads import head_learner, learn_ridge
-from shelfwise.train.hierarchies import LEARN_HIERARCHY, Compared, compare, kept_of, learn_hierarchy
+from shelfwise.train.heads.learners import head_learner
+from shelfwise.train.heads.ridge import learn_ridge
 from shelfwise.train.learned import LearnedHead, LearnedModel
-from shelfwise.train.level_heads import LevelHeads, choices
 from shelfwise.train.rows import WAYS, Grouping, TrainingRows, Way, whole_groups
-from shelfwise.train.specialists import gather
+from shelfwise.train.trees.branch_groups import banded_branches, branch_level, confused_categories, every_branch
+from shelfwise.train.trees.flat_head import FlatHead
+from shelfwise.train.trees.hierarchies import LEARN_HIERARCHY, Compared, compare, kept_of, learn_hierarchy
+from shelfwise.train.trees.level_heads import LevelHeads, choices
+from shelfwise.train.trees.specialists import gather
 
 NAMES = ("flat", "levels", "hard", "soft", "bands", "confusion")
 

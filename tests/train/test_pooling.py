@@ -17,14 +17,14 @@ from shelfwise.columns import Columns
 from shelfwise.statistics.calibration import fit_temperature
 from shelfwise.taxonomy import Node, Taxonomy
 from shelfwise.train import pooling
-from shelfwise.train.folds import FOLDS, fold_of
-from shelfwise.train.gate import EVEN, Judged, fit_gate
-from shelfwise.train.heads import learn_ridge
-from shelfwise.train.hierarchies import learn_hierarchy
+from shelfwise.train.heads.folds import FOLDS, fold_of
+from shelfwise.train.heads.ridge import learn_ridge
 from shelfwise.train.learned import LearnedMember, LearnedModel
-from shelfwise.train.pooled import Products
-from shelfwise.train.pooling import learn_member
+from shelfwise.train.photos.gate import EVEN, Judged, fit_gate
+from shelfwise.train.photos.pooled import Products
+from shelfwise.train.photos.pooling import learn_member
 from shelfwise.train.rows import WAYS, Grouping, TrainingRows, Way
+from shelfwise.train.trees.hierarchies import learn_hierarchy
 
 D, C, P = 6, 3, 36
 COLUMNS = Columns(tuple("abc"), Taxonomy([Node(name, name, None) for name in "abc"]))

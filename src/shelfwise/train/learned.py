@@ -37,6 +37,9 @@ class LearnedHead:
     again: Callable[[TrainingRows], Scorer]
 
 
+HeadLearner = Callable[[TrainingRows], LearnedHead]
+
+
 @dataclass(frozen=True)
 class LearnedModel:
     """Heads in a hierarchy; held_out(way, rows) gives log-probabilities (m, c)."""

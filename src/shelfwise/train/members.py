@@ -11,11 +11,11 @@ from shelfwise.columns import Columns
 from shelfwise.errors import OptionError
 from shelfwise.options import TrainOptions
 from shelfwise.train.ensemble import stacked
-from shelfwise.train.heads import head_learner
-from shelfwise.train.hierarchies import learn_hierarchy
+from shelfwise.train.heads.learners import head_learner
 from shelfwise.train.learned import LearnedClassifier, LearnedMember, LearnedModel
-from shelfwise.train.pooling import learn_member
+from shelfwise.train.photos.pooling import learn_member
 from shelfwise.train.rows import Grouping, TrainingRows
+from shelfwise.train.trees.hierarchies import learn_hierarchy
 
 Parts = tuple[tuple[int, int], ...]
 

@@ -7,7 +7,7 @@ import numpy as np
 from shelfwise.classifiers.heads import Linear
 from shelfwise.statistics.calibration import log_loss
 from shelfwise.statistics.head import Head
-from shelfwise.train.folds import FOLDS, fold_of, held_out_by_folds, learned_elsewhere, temperature_of_folds
+from shelfwise.train.heads.folds import FOLDS, fold_of, held_out_by_folds, learned_elsewhere, temperature_of_folds
 from shelfwise.train.learned import LearnedHead
 from shelfwise.train.rows import Numbers, TrainingRows
 

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from shelfwise.columns import Columns
 from shelfwise.metrics.paired import beyond_chance
 from shelfwise.train.calibrate import fit_calibration
-from shelfwise.train.flat_head import FlatHead
-from shelfwise.train.heads import HeadLearner
-from shelfwise.train.learned import LearnedModel
-from shelfwise.train.level_heads import learn_levels
+from shelfwise.train.learned import HeadLearner, LearnedModel
 from shelfwise.train.rows import TrainingRows
-from shelfwise.train.specialists import LEARN_ROUTED
+from shelfwise.train.trees.flat_head import FlatHead
+from shelfwise.train.trees.level_heads import learn_levels
+from shelfwise.train.trees.specialists import LEARN_ROUTED
 
 LEARN_HIERARCHY: dict[str, Callable[[FlatHead], LearnedModel]] = {
     "flat": lambda start: start.model,

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from shelfwise.backbones.products import ProductFeatures
 from shelfwise.classifiers.pools import OF_ANSWERS, PHOTO_FEATURES, Pool, PoolKind
-from shelfwise.train.folds import FOLDS, fold_of
-from shelfwise.train.gate import Judged, fit_gate
+from shelfwise.train.heads.folds import FOLDS, fold_of
 from shelfwise.train.learned import HeldOut, LearnedModel
+from shelfwise.train.photos.gate import Judged, fit_gate
 from shelfwise.train.rows import Grouping, Numbers, TrainingRows, Way, whole_groups
 
 ModelLearner = Callable[[TrainingRows], LearnedModel]

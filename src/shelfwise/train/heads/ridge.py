@@ -1,28 +1,19 @@
-"""The heads that can be learned, each with scores of rows that it did not learn from."""
+"""The ridge head, learned in closed form, with scores of rows that it did not learn from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shelfwise.classifiers.heads import Linear
-from shelfwise.options import TrainOptions
 from shelfwise.statistics.leave_out import LeaveOut
 from shelfwise.statistics.penalty import choose_penalty
 from shelfwise.statistics.ridge import Spectrum, fit
 from shelfwise.statistics.sufficient import CategorySums, SufficientStatistics
-from shelfwise.train.bags import bag_of
-from shelfwise.train.gradient import learn_by_gradient
 from shelfwise.train.learned import LearnedHead
-from shelfwise.train.logistic import learn_small_logistic
-from shelfwise.train.networks import Descent
 from shelfwise.train.rows import Numbers, TrainingRows, Way
-
-HeadLearner = Callable[[TrainingRows], LearnedHead]
 
 
 def learn_ridge(rows: TrainingRows) -> LearnedHead:
@@ -66,34 +57,3 @@ def _decomposed(rows: TrainingRows) -> tuple[Spectrum, CategorySums, LeaveOut]:
     statistics.add(x, column)
     spectrum = Spectrum.from_statistics(statistics)
     return spectrum, statistics, LeaveOut(spectrum, statistics, x, column, group)
-
-
-_SCIKIT = 2 * 10**9
-"""Products times features times categories up to which scikit-learn learns logistic heads: minutes with all folds."""
-
-
-def learn_logistic(rows: TrainingRows, options: TrainOptions) -> LearnedHead:
-    """Learn a logistic head: scikit-learn finds the optimum where that takes minutes, torch descends where it would not."""
-    if rows.x.size * rows.categories <= _SCIKIT:
-        return learn_small_logistic(rows)
-    return learn_by_gradient(rows, _descent(options))
-
-
-def learn_mlp(rows: TrainingRows, options: TrainOptions) -> LearnedHead:
-    """Learn a head with hidden layers."""
-    return learn_by_gradient(rows, replace(_descent(options), layers=options.widths, dropout=options.dropout))
-
-
-def _descent(options: TrainOptions) -> Descent:
-    return Descent(optimizer=options.optimizer, learning_rate=options.learning_rate, epochs=options.epochs)
-
-
-def head_learner(name: str, options: TrainOptions) -> HeadLearner:
-    """Return what learns heads of that name; bagged where the options ask for it."""
-    learners: dict[str, HeadLearner] = {
-        "ridge": learn_ridge,
-        "logistic": partial(learn_logistic, options=options),
-        "mlp": partial(learn_mlp, options=options),
-    }
-    learn = learners[name]
-    return (lambda rows: bag_of(learn(rows), rows, options.bags)) if options.bags > 1 else learn

@@ -12,11 +12,17 @@ from numpy.typing import NDArray
 from shelfwise.classifiers.flat import log_softmax
 from shelfwise.classifiers.routed import Routed, Routing, RoutingKind
 from shelfwise.statistics.calibration import log_loss
-from shelfwise.train.branch_groups import BranchGroups, banded_branches, branch_level, confused_categories, every_branch
-from shelfwise.train.flat_head import STRICT, FlatHead
 from shelfwise.train.learned import LearnedModel
-from shelfwise.train.level_heads import LevelHeads
 from shelfwise.train.rows import Numbers, TrainingRows, Way, rows_known_from_others
+from shelfwise.train.trees.branch_groups import (
+    BranchGroups,
+    banded_branches,
+    branch_level,
+    confused_categories,
+    every_branch,
+)
+from shelfwise.train.trees.flat_head import STRICT, FlatHead
+from shelfwise.train.trees.level_heads import LevelHeads
 
 FEWEST_GROUPS = 10
 """Groups of look-alikes that a specialist is learned from, at least: twice the folds of heads that are judged by folds."""

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from shelfwise.classifiers.levels import TOGETHER, Levels, Together, node_scores, parents
 from shelfwise.columns import Columns
 from shelfwise.statistics.calibration import fit_common_temperature, log_loss
-from shelfwise.train.flat_head import FlatHead
 from shelfwise.train.learned import LearnedModel
 from shelfwise.train.rows import Numbers, Way
+from shelfwise.train.trees.flat_head import FlatHead
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from shelfwise.columns import Columns
 from shelfwise.metrics.paired import beyond_chance
 from shelfwise.statistics.calibration import fit_temperature
 from shelfwise.train.learned import LearnedMember
-from shelfwise.train.pooled import SAMPLE, ModelLearner, Pooled, PoolLearner, Products
+from shelfwise.train.photos.pooled import SAMPLE, ModelLearner, Pooled, PoolLearner, Products
 from shelfwise.train.rows import Grouping, Numbers, rows_known_from_others
 
 USUAL: PoolKind = "scores"

@@ -12,7 +12,7 @@ from scipy.spatial.distance import squareform
 
 from shelfwise.columns import Columns
 from shelfwise.statistics.sufficient import category_sums
-from shelfwise.train.level_heads import LevelHeads
+from shelfwise.train.trees.level_heads import LevelHeads
 
 # Held-out accuracy of a branch from which on it has a specialist of its own, one together with the others of group 2, or with
 # those of group 1; below, none. Source: the Cdiscount system of docs/experiments.md, entry on hierarchies.

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from shelfwise.classifiers.flat import Flat, log_softmax
 from shelfwise.columns import Columns
-from shelfwise.train.heads import HeadLearner
-from shelfwise.train.learned import HeldOut, LearnedHead, LearnedModel
+from shelfwise.train.learned import HeadLearner, HeldOut, LearnedHead, LearnedModel
 from shelfwise.train.rows import Numbers, TrainingRows, Way, rows_known_from_others, whole_groups
 
 STRICT: Way = "leave_look_alikes_out"

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from shelfwise.classifiers.heads import Linear, Scorer
 from shelfwise.classifiers.mlp import Mlp
 from shelfwise.statistics.calibration import fit_temperature, log_loss
-from shelfwise.train.folds import FOLDS, fold_of, held_out_by_folds, learned_elsewhere, temperature_of_folds
+from shelfwise.train.heads.folds import FOLDS, fold_of, held_out_by_folds, learned_elsewhere, temperature_of_folds
+from shelfwise.train.heads.networks import Descent, Layers, Network, network, refuse_no_number
 from shelfwise.train.learned import LearnedHead
-from shelfwise.train.networks import Descent, Layers, Network, network, refuse_no_number
 from shelfwise.train.rows import Numbers, TrainingRows
 
 _RUN, _RUNS = 256, 64

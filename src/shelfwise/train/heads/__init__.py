@@ -1,0 +1,1 @@
+"""Heads, each with what it says of rows that it did not learn from."""

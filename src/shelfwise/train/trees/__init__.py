@@ -1,0 +1,1 @@
+"""Heads put together along the tree."""
