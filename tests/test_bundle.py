@@ -665,3 +665,8 @@ def test_weights_that_are_missing_or_belong_to_no_backbone_are_refused_and_never
     (folder / "backbones").mkdir()
     (folder / "backbones/toy.onnx").write_bytes(graph())
     refused(sealed(folder), "backbones/toy.onnx", "belongs to no backbone")
+
+
+def test_a_bundle_of_format_1_is_told_from_a_damaged_one(folder: Path):
+    (folder / HEAD).rename(folder / "head.safetensors")
+    refused(sealed(folder), "head.safetensors", "early shelfwise (format 1): train again")

@@ -316,3 +316,14 @@ def test_the_page_says_when_the_split_is_the_one_that_set_the_calibration(
         page = (tmp_path / source / split / "index.html").read_text()
         assert ("These products set the calibration" in page) == is_said
         assert f"--split {split} --max-error 0.2" in page
+
+
+def test_products_that_the_bundle_learned_from_are_told(drawn_bundle: Path, embedded_catalog: Path, tmp_path: Path):
+    seen = evaluate(drawn_bundle, embedded_catalog, tmp_path, EvaluateOptions(split="train")).metrics
+    assert seen["products_learned_from"] == seen["products"] == 96
+    assert any("learned from 96 of these 96 products" in note for note in seen["notes"])
+    assert "The bundle knows these products" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert (
+        evaluate(drawn_bundle, embedded_catalog, None, EvaluateOptions(split="test")).metrics["products_learned_from"]
+        == 0
+    )

@@ -98,5 +98,10 @@ def _products(data: bytes) -> tuple[NDArray[np.object_], NDArray[np.int32], NDAr
         raise BundleError(PRODUCTS, f"is not a table of products ({error})") from error
 
 
+def learned_product_ids(products: bytes) -> NDArray[np.object_]:
+    """Read which products were learned from what `learned_to_files` gave."""
+    return _products(products)[0]
+
+
 def _digest_of(categories: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps(list(categories)).encode()).hexdigest()

@@ -151,6 +151,8 @@ def _check_listing(names: list[str], size_bytes: int) -> None:
         return name in REQUIRED | KEPT | {MANIFEST}
 
     strange = [name for name in names if not allowed(name)]
+    if "head.safetensors" in strange:
+        raise BundleError("head.safetensors", "was written by an early shelfwise (format 1): train again")
     if strange:
         raise BundleError(strange[0], "is no part of a bundle")
     missing = sorted((REQUIRED | {MANIFEST}) - set(names))

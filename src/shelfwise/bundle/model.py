@@ -151,6 +151,14 @@ class Bundle:
         d = len(single.head.weight)
         return learned_from_files(self.kept[STATISTICS](), self.kept[PRODUCTS](), self.categories, d)
 
+    def learned_product_ids(self) -> NDArray[np.object_]:
+        """Return the ids of the products that it learned from."""
+        from shelfwise.bundle.learned_files import PRODUCTS, learned_product_ids
+
+        if self.kept:
+            return learned_product_ids(self.kept[PRODUCTS]())
+        return self.left_out().product_ids.astype(np.object_)
+
     def live(self) -> LiveBundle:
         """Open the bundle for products that come and go; raises OptionError as `learned`."""
         from shelfwise.bundle.live import LiveBundle

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from shelfwise.backbones.products import ProductFeatures
 from shelfwise.bundle import Bundle
 from shelfwise.catalog import Catalog
@@ -12,12 +14,18 @@ from shelfwise.metrics.classification import Scores
 from shelfwise.metrics.risk_coverage import risk_coverage
 from shelfwise.options import EvaluateOptions
 
+SEEN = (
+    "The bundle learned from {seen:,} of these {all:,} products: the figures are better than they will be for others. Evaluate "
+    "a split that it has not learned from."
+)
+
 
 def metrics_of(
     bundle: Bundle, catalog: Catalog, data: ProductFeatures, answers: Answers, scores: Scores, options: EvaluateOptions
 ) -> dict[str, Any]:
     """Put the held-out estimates beside the figures, add the risk-coverage curves, and say what they are of."""
     figures, estimates = scores.to_dict(), bundle.facts["estimates"]
+    learned_from = int(np.isin(data.product_ids.astype(np.str_), bundle.learned_product_ids().astype(np.str_)).sum())
     for way in ("leave_one_out", "leave_look_alikes_out"):
         _put_beside(figures, estimates[way], way)
     return figures | {
@@ -30,7 +38,8 @@ def metrics_of(
         "bundle": bundle.id,
         "catalog_versions": catalog.versions,
         "calibrated_on": bundle.facts["calibrated_on"],
-        "notes": bundle.facts["notes"],
+        "products_learned_from": learned_from,
+        "notes": [*bundle.facts["notes"], *([SEEN.format(seen=learned_from, all=len(data))] if learned_from else [])],
         "validation": estimates.get("validation"),
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 from shelfwise.backbones.products import ProductFeatures
 from shelfwise.bundle import Bundle
 from shelfwise.catalog import Catalog
+from shelfwise.evaluate.metrics import SEEN
 from shelfwise.evaluate.report.assemble import report_data
 from shelfwise.evaluate.report.data import FactGroup, Note
 from shelfwise.evaluate.report.render import render
@@ -42,13 +43,16 @@ def report_page(
             command=_command(catalog, options),
             photo=_photos(catalog, data),
             leave_one_out=Scores.from_dict(bundle.facts["estimates"]["leave_one_out"]),
-            notes=_notes(bundle, options),
+            notes=_notes(bundle, metrics, options),
             facts=_facts(bundle, catalog, data),
         )
     )
 
 
-def _notes(bundle: Bundle, options: EvaluateOptions) -> list[Note]:
+def _notes(bundle: Bundle, metrics: dict[str, Any], options: EvaluateOptions) -> list[Note]:
+    if metrics["products_learned_from"]:
+        seen = SEEN.format(seen=metrics["products_learned_from"], all=metrics["products"])
+        return [Note("warning", "The bundle knows these products", seen)]
     if (bundle.facts["calibrated_on"], options.split) != ("validation", "val"):
         return []
     text = (

@@ -151,8 +151,8 @@ class _Target:
             elsewhere = [product for product, is_known in zip(elsewhere, known, strict=True) if is_known]
         if elsewhere:
             raise OptionError(
-                f"{len(elsewhere):,} products of the file do not stand on {tree.shown(self.taxonomy, node)}, e.g. "
-                f"{elsewhere[0]!r}: take these lines out"
+                f"the file names products that do not stand on {tree.shown(self.taxonomy, node)}, {len(elsewhere):,} in all, "
+                f"e.g. {elsewhere[0]!r}: take these lines out"
             )
 
 

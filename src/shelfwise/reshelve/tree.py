@@ -67,7 +67,7 @@ def removed(tree: Taxonomy, node: str, products_to: str | None = None) -> TreeCh
     """Remove a category without others below it; its products go to another one, or must be gone."""
     if tree.children(node):
         count = len(tree.children(node))
-        raise TaxonomyError(f"{shown(tree, node)} has {count} categories below it: move, merge or remove them first")
+        raise TaxonomyError(f"{shown(tree, node)} has others below it, {count}: move, merge or remove them first")
     if products_to == node:
         raise TaxonomyError(f"the products of {shown(tree, node)} cannot stay on it")
     nodes = [tree.nodes[one] for one in tree.nodes if one != node]
