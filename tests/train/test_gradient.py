@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn_rows import drawn_rows, of_random_labels
+from drawn_training_rows import drawn_rows, of_random_labels
 from sklearn.linear_model import LogisticRegression
 
 from shelfwise.backbones.products import embedded_layout
@@ -18,7 +18,7 @@ from shelfwise.errors import MissingExtraError, OptionError
 from shelfwise.options import TrainOptions
 from shelfwise.shelves.vectors import Vectors
 from shelfwise.statistics.calibration import log_loss
-from shelfwise.train import heads, networks
+from shelfwise.train.heads import learners, networks
 from shelfwise.train.heads.gradient import InMemory, descend, learn_by_gradient, shuffled_chunks
 from shelfwise.train.heads.learners import head_learner
 from shelfwise.train.heads.networks import Descent, ScikitNetwork, TorchNetwork, network
@@ -181,7 +181,7 @@ def test_the_size_decides_who_learns(monkeypatch: pytest.MonkeyPatch):
     assert isinstance(network((6, 8, 4), 10**10, adamw(layers=(8,))), TorchNetwork)
     rows, options = drawn_rows(), TrainOptions(head="logistic", epochs=3, optimizer="adamw")
     assert "penalty" in head_learner("logistic", options)(rows).facts
-    monkeypatch.setattr(heads, "_SCIKIT", 10)
+    monkeypatch.setattr(learners, "_SCIKIT", 10)
     assert head_learner("logistic", options)(rows).facts["layers"] == []
 
 

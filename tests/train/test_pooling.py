@@ -16,10 +16,10 @@ from shelfwise.classifiers.pools import KINDS, Pool, PoolKind
 from shelfwise.columns import Columns
 from shelfwise.statistics.calibration import fit_temperature
 from shelfwise.taxonomy import Node, Taxonomy
-from shelfwise.train import pooling
 from shelfwise.train.heads.folds import FOLDS, fold_of
 from shelfwise.train.heads.ridge import learn_ridge
 from shelfwise.train.learned import LearnedMember, LearnedModel
+from shelfwise.train.photos import pooling
 from shelfwise.train.photos.gate import EVEN, Judged, fit_gate
 from shelfwise.train.photos.pooled import Products
 from shelfwise.train.photos.pooling import learn_member

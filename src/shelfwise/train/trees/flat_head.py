@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shelfwise.classifiers.flat import Flat, log_softmax
 from shelfwise.columns import Columns
 from shelfwise.train.learned import HeadLearner, HeldOut, LearnedHead, LearnedModel
-from shelfwise.train.rows import Numbers, TrainingRows, Way, rows_known_from_others, whole_groups
+from shelfwise.train.rows import Numbers, TrainingRows, Way, rows_known_from_others, sampled, whole_groups
 
 STRICT: Way = "leave_look_alikes_out"
 _BLOCK, _SAMPLE = 2048, 4096
@@ -70,10 +70,7 @@ class FlatHead:
         """Some thousand rows, drawn by whole groups; all where there are no more."""
         group = self.rows.groups.of(STRICT)
         known = rows_known_from_others(group, self.rows.column)
-        groups, rows_of = np.unique(group[known], return_counts=True)
-        order = np.random.default_rng(0).permutation(len(groups))
-        drawn = groups[order[: int(np.searchsorted(np.cumsum(rows_of[order]), _SAMPLE)) + 1]]
-        rows = np.flatnonzero(np.isin(group, drawn))
+        rows = sampled(group, known, _SAMPLE)
         counted = rows[known[rows]]
         return Judged(rows, known[rows], self.rows.column[counted], group[counted])
 
