@@ -70,6 +70,13 @@ class EmbedOptions:
             raise OptionError(f"--threads {self.threads}: give the number of cores, or 0 for all")
 
 
+_BY_GRADIENT = ("logistic", "mlp")
+# Options of train that only some heads are learned with.
+_LEARNED_WITH = {
+    "layers": ("mlp",), "dropout": ("mlp",), "optimizer": _BY_GRADIENT, "learning_rate": _BY_GRADIENT, "epochs": _BY_GRADIENT,
+}  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
     """Options of train.
@@ -132,6 +139,11 @@ class TrainOptions:
             raise OptionError(f"--dropout {self.dropout}: a share from 0 to below 1")
         if self.learning_rate is not None and not 0 < self.learning_rate < float("inf"):
             raise OptionError(f"--learning-rate {self.learning_rate}: a positive number, e.g. 0.001")
+        for flag, users in _LEARNED_WITH.items():
+            if getattr(self, flag) != getattr(TrainOptions, flag) and not set(users) & set(heads):
+                raise OptionError(
+                    f"--{flag.replace('_', '-')} is for --head {' and '.join(users)}, not for {self.head}"
+                )
 
     @property
     def heads(self) -> tuple[str, ...]:

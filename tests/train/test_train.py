@@ -197,3 +197,16 @@ train(sys.argv[1], sys.argv[2])
     train(embedded_catalog, tmp_path / "x.bundle")
     assert [path.name for path in tmp_path.iterdir()] == ["x.bundle"]
     Bundle.load(tmp_path / "x.bundle")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"layers": "64"}, "--layers is for --head mlp, not for ridge"),
+        ({"head": "ridge+logistic", "dropout": 0.1}, "--dropout is for --head mlp, not for ridge"),
+        ({"learning_rate": 0.1}, "--learning-rate is for --head logistic and mlp, not for ridge"),
+    ],
+)
+def test_options_that_the_heads_asked_for_do_not_know_are_refused(options: dict, said: str):
+    with pytest.raises(OptionError, match=said):
+        TrainOptions(**options)
