@@ -46,7 +46,7 @@ def test_what_is_printed_names_the_promise_and_every_level(
     summary = evaluate(drawn_bundle, embedded_catalog, options=EvaluateOptions(max_error=0.2))
     evaluated(summary)
     out = capsys.readouterr().out
-    assert "at most 20.0% are wrong, with 90% confidence" in " ".join(out.split())
+    assert "at most 20% are wrong, with 90% confidence" in " ".join(out.split())
     assert "level3 or deeper" in out
 
 

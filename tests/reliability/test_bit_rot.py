@@ -136,7 +136,7 @@ def test_a_bundle_with_a_flipped_bit_is_refused_by_name(drawn_bundle: Path, tmp_
     from shelfwise.bundle import Bundle
 
     bundle = Path(shutil.copytree(drawn_bundle, tmp_path / "x.bundle"))
-    flip(bundle / "head.safetensors", random.Random(3))
+    flip(bundle / "classifier.safetensors", random.Random(3))
     assert verify(bundle).findings[0].code == "bundle_invalid"
-    with pytest.raises(BundleError, match=r"head\.safetensors"):
+    with pytest.raises(BundleError, match=r"classifier\.safetensors"):
         Bundle.load(bundle)

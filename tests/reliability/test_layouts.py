@@ -22,6 +22,7 @@ from drawn_shop import photo as drawn_photo
 from drawn_shop import tiny, write
 from shelfwise.bundle import Bundle
 from shelfwise.catalog import Catalog
+from shelfwise.columns import Columns
 from shelfwise.embed import embed
 from shelfwise.errors import BundleError, LabelMismatchError, SourceError, TaxonomyError
 from shelfwise.evaluate import evaluate
@@ -305,7 +306,7 @@ def simulated(rng: np.random.Generator, n: int, c: int, accuracy: float, renamin
     tree = Taxonomy([Node(f"k{number:02}", f"Kind {number}", None) for number in range(c)])
     ids = [str(row) for row in range(n)]
     probabilities = np.eye(c, dtype=np.float32)[answer]
-    return Answers.from_probabilities(ids, truth.astype(np.int32), probabilities, tree.leaves, tree)
+    return Answers.from_probabilities(ids, truth.astype(np.int32), probabilities, Columns(tree.leaves, tree))
 
 
 def test_the_permutation_alarm_fires_on_six_of_six_mismatches_and_on_none_of_a_thousand_healthy_models():

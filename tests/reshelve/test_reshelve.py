@@ -183,7 +183,7 @@ def test_a_split_may_leave_products_and_send_some_to_a_shelf_that_exists(both: B
 def test_a_file_of_new_shelves_that_cannot_be_used_is_told_by_its_line(both: Both, tmp_path: Path):
     mug, boot = both.on(MUG)[0], both.on(BOOT)[0]
     for lines, error, said in (
-        (f"{boot},Tall", OptionError, f"do not stand on Home > Kitchen > Mug, e.g. '{boot}'"),
+        (f"{boot},Tall", OptionError, f"do not stand on Home > Kitchen > Mug, 1 in all, e.g. '{boot}'"),
         (f"{mug},Tall\n{mug},Small", OptionError, "line 3: the product .* is named before"),
         (f"{mug},Nowhere > Tall", OptionError, "line 2: .*no shelf"),
         (f"{mug},", OptionError, "line 2: product_id and category are both needed"),
