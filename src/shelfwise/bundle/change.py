@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shelfwise.bundle.answers_table import answers_to_parquet
 from shelfwise.bundle.learned import Learned
 from shelfwise.bundle.learned_files import learned_to_files
-from shelfwise.bundle.members import Content
+from shelfwise.bundle.members import content_of
 from shelfwise.bundle.model import Bundle
 from shelfwise.bundle.remapped import remapped
 from shelfwise.bundle.single_head import SingleHead, classifier_on_columns, single_head
@@ -81,7 +81,7 @@ def changed(
     head = _solved(single.head, learned, regrouping, touched)
     classifier = replace(single.with_head(bundle.classifier, head), familiarity=_familiarity(bundle, single, learned))
     stored = learned_to_files(learned, regrouping.columns.categories)
-    kept = {name: _content(data) for name, data in stored.items()}
+    kept = {name: content_of(data) for name, data in stored.items()}
     solved = replace(bundle, classifier=classifier, kept=kept)
     return _told(solved, regrouping.columns, goes or {}, entry, bundle.golden_features)
 
@@ -143,7 +143,3 @@ def _single(bundle: Bundle) -> SingleHead:
     single = single_head(bundle.classifier)
     assert single is not None, "what was learned was read, which only bundles with a single head keep"
     return single
-
-
-def _content(data: bytes) -> Content:
-    return lambda: data

@@ -66,6 +66,11 @@ def read_members(path: Path) -> tuple[dict[str, bytes], dict[str, Content], str]
     return members, {name: partial(_read_kept, path, name, digests[name]) for name in kept}, bundle_id(manifest)
 
 
+def content_of(data: bytes) -> Content:
+    """Return what is in memory like a file that is read when it is asked for."""
+    return lambda: data
+
+
 def id_of(path: Path) -> str:
     """Return the id of the bundle that lies at a path, without a check of its files."""
     try:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from shelfwise.backbones.products import ProductFeatures
 from shelfwise.bundle.learned import Learned
 from shelfwise.bundle.learned_files import learned_to_files
-from shelfwise.bundle.members import Content
+from shelfwise.bundle.members import Content, content_of
 from shelfwise.bundle.single_head import single_head
 from shelfwise.classifiers.classifier import Classifier
 from shelfwise.columns import Columns
@@ -28,8 +28,4 @@ def kept_for_changes(
         return {}
     x, product = single.rows(data)
     sums = Learned.of(data.product_ids, x, column, len(columns), float(first.facts["penalty"]), product)
-    return {name: _content(data) for name, data in learned_to_files(sums, columns.categories).items()}
-
-
-def _content(data: bytes) -> Content:
-    return lambda: data
+    return {name: content_of(data) for name, data in learned_to_files(sums, columns.categories).items()}
