@@ -10,6 +10,7 @@ ShelfwiseError
 ├── DiskFullError (OSError)        no room left where something is to be written
 ├── BackboneError (RuntimeError)   a backbone whose weights or graph are not what its card says
 ├── BundleError (ValueError)       a bundle that is damaged, tampered with, or of another version
+├── LossError (ArithmeticError)    a network whose loss or weights are no finite numbers any more
 ├── LabelMismatchError (ValueError) categories of data and bundle differ
 └── ImageError (ValueError)        a picture that cannot be used: a row with a status, not the end of a run
 """
@@ -61,6 +62,10 @@ class BundleError(ShelfwiseError, ValueError):
 
     def __init__(self, file: str, reason: str) -> None:
         super().__init__(f"bundle_invalid: {file}: {reason}")
+
+
+class LossError(ShelfwiseError, ArithmeticError):
+    """A network whose loss or weights are no finite numbers any more."""
 
 
 class LabelMismatchError(ShelfwiseError, ValueError):

@@ -36,7 +36,8 @@ class BackboneCard:
     source: where `file` lies: in an installed package, on the Hugging Face hub at a pinned revision, or in the file system.
     widths: the pooled head first, then the pooled outputs of the last stages, last one first; one width where the network
     offers no stages. fit: how a photo becomes a square. mean, std, output, pool: of foreign ONNX graphs, whose input is float
-    (n, 3, h, w). int8_cost_points: what int8 costs at SIDE:STAGES, in points of accuracy (docs/experiments.md).
+    (n, 3, h, w). unit_length: whether heads look at its vectors scaled to length 1, or as they are. int8_cost_points: what int8
+    costs at SIDE:STAGES, in points of accuracy (docs/experiments.md).
     """
 
     name: str
@@ -56,6 +57,7 @@ class BackboneCard:
     fit: Fit = "squash"
     output: str = "vector"
     pool: Pool = "none"
+    unit_length: bool = True
     int8_cost_points: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -86,6 +88,7 @@ class BackboneCard:
             "widths: whole numbers are needed": not widths or not all(type(w) is int and w > 0 for w in widths),
             "widths: only the packaged backbones have stages": self.source != "package" and len(widths) > 1,
             "side_px: 32 to 1024 is needed": type(self.side_px) is not int or self.side_px not in SIDES_PX,
+            "unit_length: true or false is needed": not isinstance(self.unit_length, bool),
             "mean: three numbers are needed": not _is_color(self.mean),
             "std: three numbers are needed, none of them 0": not _is_color(self.std) or 0 in self.std,
         }

@@ -25,13 +25,16 @@ class FeatureLayout:
         return sum(sum(spec.widths) for spec in self.specs)
 
     def features(self, vectors: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.float32]:
-        """Scale every part (head, stages) of every backbone to length 1 and put them side by side.
+        """Put every part (head, stages) of every backbone side by side, scaled to length 1 unless its card says otherwise.
 
         vectors: one (n, d) per backbone, in the order of `specs`. Returns (n, d) float32.
         """
         features = np.concatenate([np.asarray(v, dtype=np.float32) for v in vectors], axis=1)
         widths = [width for spec in self.specs for width in spec.widths]
-        for start, width in zip(accumulate(widths, initial=0), widths, strict=False):
+        scaled = [spec.card.unit_length for spec in self.specs for _ in spec.widths]
+        for start, width, is_scaled in zip(accumulate(widths, initial=0), widths, scaled, strict=False):
+            if not is_scaled:
+                continue
             part = features[:, start : start + width]
             part /= np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
         return features

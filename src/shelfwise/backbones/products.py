@@ -104,10 +104,16 @@ def read_products(catalog: Catalog, layout: FeatureLayout, splits: Sequence[str]
     Raises CatalogError for a split that the catalog does not have, for photos that were not embedded, and for vectors that
     are not what was written.
     """
+    filed, without_category = filed_products(catalog, splits)
+    return _features_of(catalog, layout, filed, without_category)
+
+
+def filed_products(catalog: Catalog, splits: Sequence[str]) -> tuple[pa.Table, int]:
+    """Read the products of some splits that have a category, and count those without; raises CatalogError for other splits."""
     products = catalog.products(["product_id", "category", "split"])
     in_splits = products.filter(pc.is_in(products.column("split"), pa.array(_known(products, splits))))
     filed = in_splits.filter(pc.is_valid(in_splits.column("category")))
-    return _features_of(catalog, layout, filed, len(in_splits) - len(filed))
+    return filed, len(in_splits) - len(filed)
 
 
 def read_named_products(catalog: Catalog, layout: FeatureLayout, product_ids: Sequence[str]) -> ProductFeatures:
@@ -124,7 +130,7 @@ def read_named_products(catalog: Catalog, layout: FeatureLayout, product_ids: Se
 def _features_of(catalog: Catalog, layout: FeatureLayout, filed: pa.Table, without_category: int) -> ProductFeatures:
     for spec in layout.specs:
         catalog.refuse_rotten_embeddings(spec.key)
-    images = _images_of(catalog, filed)
+    images = usable_images(catalog, filed)
     used, first, product_of = np.unique(images.column("product").to_numpy(), return_index=True, return_inverse=True)
     picture = images.column("sha256").combine_chunks().dictionary_encode().indices.to_numpy()
     return ProductFeatures(
@@ -145,7 +151,7 @@ def _known(products: pa.Table, splits: Sequence[str]) -> list[str]:
     return list(splits)
 
 
-def _images_of(catalog: Catalog, products: pa.Table) -> pa.Table:
+def usable_images(catalog: Catalog, products: pa.Table) -> pa.Table:
     """Return sha256, row and product (row in `products`) of the usable photos of products, product by product."""
     images = catalog.images(["product_id", "position", "sha256", "status"])
     images = images.append_column("row", pa.array(np.arange(len(images))))

@@ -12,6 +12,7 @@ import safetensors
 import safetensors.numpy
 
 from shelfwise.bundle.learned import Learned
+from shelfwise.bundle.members import PRODUCTS, STATISTICS
 from shelfwise.errors import BundleError, ShelfwiseError
 from shelfwise.statistics.packed import packed, unpacked
 from shelfwise.statistics.sufficient import SufficientStatistics
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-STATISTICS, PRODUCTS = "statistics.safetensors", "learned.parquet"
 _BOUND_TO = "categories"
 
 

@@ -19,7 +19,10 @@ MANIFEST = "MANIFEST.json"
 REQUIRED = frozenset(
     {"bundle.json", "classifier.safetensors", "golden.safetensors", "left_out.parquet", "held_out.parquet"}
 )
-KEPT = frozenset({"statistics.safetensors", "learned.parquet"})
+STATISTICS, PRODUCTS = "statistics.safetensors", "learned.parquet"
+NETWORK_WEIGHTS, NETWORK_PRODUCTS = "network.safetensors", "network_products.parquet"
+_TOGETHER = (frozenset({STATISTICS, PRODUCTS}), frozenset({NETWORK_WEIGHTS, NETWORK_PRODUCTS}))
+KEPT = frozenset().union(*_TOGETHER)
 """Files that a bundle may hold for changes to come. Answering needs none of them: they are read when they are asked for."""
 Content = Callable[[], bytes]
 _SIZE_LIMIT, _MEMBER_LIMIT = 2 * 2**30, 256
@@ -161,7 +164,7 @@ def _check_listing(names: list[str], size_bytes: int) -> None:
     if strange:
         raise BundleError(strange[0], "is no part of a bundle")
     missing = sorted((REQUIRED | {MANIFEST}) - set(names))
-    missing += sorted(KEPT - set(names)) if KEPT & set(names) else []
+    missing += [name for files in _TOGETHER if files & set(names) for name in sorted(files - set(names))]
     if missing:
         raise BundleError(missing[0], "is missing")
     if len(set(names)) < len(names):

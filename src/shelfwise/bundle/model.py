@@ -19,7 +19,15 @@ from shelfwise import __version__
 from shelfwise.backbones.extractor import Extractor
 from shelfwise.backbones.features import FeatureLayout
 from shelfwise.bundle.answers_table import answers_from_parquet
-from shelfwise.bundle.members import Content, read_json, read_members, write_members
+from shelfwise.bundle.members import (
+    NETWORK_PRODUCTS,
+    PRODUCTS,
+    STATISTICS,
+    Content,
+    read_json,
+    read_members,
+    write_members,
+)
 from shelfwise.bundle.single_head import single_head
 from shelfwise.classifiers.classifier import Classifier
 from shelfwise.classifiers.stored import FILE, Tensors
@@ -140,10 +148,10 @@ class Bundle:
 
         Raises OptionError for a bundle that does not keep it.
         """
-        from shelfwise.bundle.learned_files import PRODUCTS, STATISTICS, learned_from_files
+        from shelfwise.bundle.learned_files import learned_from_files
 
         single = single_head(self.classifier)
-        if not self.kept or single is None:
+        if STATISTICS not in self.kept or single is None:
             raise OptionError(
                 "the bundle keeps no sums of what it learned from, as only a single ridge head for all categories does: "
                 "learn anew with  shelfwise train CATALOG --to NAME.bundle"
@@ -153,10 +161,13 @@ class Bundle:
 
     def learned_product_ids(self) -> NDArray[np.object_]:
         """Return the ids of the products that it learned from."""
-        from shelfwise.bundle.learned_files import PRODUCTS, learned_product_ids
+        from shelfwise.bundle.learned_files import learned_product_ids
+        from shelfwise.bundle.network_files import product_ids_from_parquet
 
-        if self.kept:
+        if PRODUCTS in self.kept:
             return learned_product_ids(self.kept[PRODUCTS]())
+        if NETWORK_PRODUCTS in self.kept:
+            return product_ids_from_parquet(self.kept[NETWORK_PRODUCTS]())
         return self.left_out().product_ids.astype(np.object_)
 
     def live(self) -> LiveBundle:
@@ -207,8 +218,8 @@ class Bundle:
         """
         members, kept, identity = read_members(Path(path))
         assembled = cls._assembled(read_json("bundle.json", members["bundle.json"]), members, identity)
-        if kept and single_head(assembled.classifier) is None:
-            raise BundleError(min(kept), "belongs to no head of the bundle")
+        if STATISTICS in kept and single_head(assembled.classifier) is None:
+            raise BundleError(STATISTICS, "belongs to no head of the bundle")
         bundle = replace(assembled, kept=kept)
         bundle.check_golden()
         return bundle

@@ -18,7 +18,9 @@ def evaluated(summary: EvaluateSummary) -> int:
     m = summary.metrics
     console.print(f"split {plain(m['split'])}: {m['products']:,} products, {m['categories_in_split']:,} categories")
     table = Table(box=None, pad_edge=False)
-    for heading in ("", "value", "95 % interval", "leave one out", "look-alikes out"):
+    expected = {"leave_one_out": "leave one out", "leave_look_alikes_out": "look-alikes out"}
+    expected = {way: told for way, told in expected.items() if way in m["top1"]}  # a network cannot leave out
+    for heading in ("", "value", "95 % interval", *expected.values()):
         table.add_column(heading, justify="left" if not heading else "right")
     rows = {"top-1": m["top1"], "top-5": m["top5"], "macro-F1": m["macro_f1"]}
     rows |= {f"{plain(level)} top-1": figures["top1"] for level, figures in m["levels"].items()}
@@ -26,7 +28,7 @@ def evaluated(summary: EvaluateSummary) -> int:
         rows["hierarchical F1"] = m["hierarchical_f1"]
     for name, figure in (rows | {"calibration error": m["calibration_error"]}).items():
         table.add_row(name, share(figure["value"]), f"{share(figure['low'])} - {share(figure['high'])}",
-                      share(figure["leave_one_out"]), share(figure["leave_look_alikes_out"]))  # fmt: skip
+                      *(share(figure[way]) for way in expected))  # fmt: skip
     console.print(table)
     _by_photos(m)
     if "abstention" in m:

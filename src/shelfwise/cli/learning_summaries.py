@@ -23,7 +23,7 @@ def trained(summary: TrainSummary, catalog: Path) -> int:
         f"{f['dimension']:,} features, {f['seconds']:.1f} s"
     )
     table = Table(box=None, pad_edge=False)
-    levels = list(f["estimates"]["leave_one_out"]["levels"])
+    levels = list(next(iter(f["estimates"].values()))["levels"])
     for heading in (
         "held out",
         "products",
@@ -53,7 +53,7 @@ def _pools(facts: dict[str, Any]) -> None:
     for member in facts["members"]:
         tried = member.get("pools", {})
         least = min(tried, key=lambda kind: tried[kind]["log_loss"], default=None)
-        why = "" if least == member["pool"] else f": {least} is not better beyond chance"
+        why = "" if least == member.get("pool") else f": {least} is not better beyond chance"
         for kind, found in sorted(tried.items(), key=lambda one: one[1]["log_loss"]):
             taken = f"  [bold]taken[/]{why}" if kind == member["pool"] else ""
             console.print(

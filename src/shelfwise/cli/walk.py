@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from shelfwise.cli.app import FLAT, app, print_json
-from shelfwise.options import DemoOptions, EmbedOptions, EvaluateOptions, PredictOptions, TrainOptions
+from shelfwise.options import DemoOptions, EmbedOptions, EvaluateOptions, NetworkOptions, PredictOptions, TrainOptions
 
 
 @app.command
@@ -30,9 +30,14 @@ def embed(catalog: Path, options: Annotated[EmbedOptions, FLAT] = EmbedOptions()
 
 @app.command
 def train(
-    catalog: Path, *, to: Path, options: Annotated[TrainOptions, FLAT] = TrainOptions(), json: bool = False
+    catalog: Path,
+    *,
+    to: Path,
+    options: Annotated[TrainOptions, FLAT] = TrainOptions(),
+    how: Annotated[NetworkOptions, FLAT] = NetworkOptions(),
+    json: bool = False,
 ) -> int:
-    """Learn a bundle from a catalog's vectors, with honest estimates of what it will be worth.
+    """Learn a bundle from a catalog's vectors, or a network from its photos, with honest estimates of what it will be worth.
 
     Parameters
     ----------
@@ -46,7 +51,7 @@ def train(
     from shelfwise.cli import learning_summaries, progress
     from shelfwise.train import train
 
-    summary = train(catalog, to, options, progress=progress.bars())
+    summary = train(catalog, to, options, how, progress=progress.bars())
     return print_json(summary.to_dict()) if json else learning_summaries.trained(summary, catalog)
 
 

@@ -26,7 +26,7 @@ def metrics_of(
     """Put the held-out estimates beside the figures, add the risk-coverage curves, and say what they are of."""
     figures, estimates = scores.to_dict(), bundle.facts["estimates"]
     learned_from = int(np.isin(data.product_ids.astype(np.str_), bundle.learned_product_ids().astype(np.str_)).sum())
-    for way in ("leave_one_out", "leave_look_alikes_out"):
+    for way in {"leave_one_out", "leave_look_alikes_out"} & set(estimates):
         _put_beside(figures, estimates[way], way)
     return figures | {
         "risk_coverage": curves_of(answers, seed=options.seed),

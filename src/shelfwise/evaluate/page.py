@@ -30,6 +30,7 @@ def report_page(
     options: EvaluateOptions,
 ) -> str:
     """Render the report of one evaluation, whose metrics.json holds `metrics`, as one HTML page."""
+    left_out = bundle.facts["estimates"].get("leave_one_out")
     return render(
         report_data(
             answers,
@@ -42,7 +43,7 @@ def report_page(
             date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             command=_command(catalog, options),
             photo=_photos(catalog, data),
-            leave_one_out=Scores.from_dict(bundle.facts["estimates"]["leave_one_out"]),
+            leave_one_out=None if left_out is None else Scores.from_dict(left_out),
             notes=_notes(bundle, metrics, options),
             facts=_facts(bundle, catalog, data),
         )
@@ -97,7 +98,7 @@ def _facts(bundle: Bundle, catalog: Catalog, data: ProductFeatures) -> list[Fact
             "learned from",
             f"{facts['products']:,} products ({facts['options']['learn_from']}), {facts['photos']:,} photos",
         ),
-        ("time to learn", f"{facts['seconds']:.1f} s, vectors apart"),
+        ("time to learn", f"{facts['seconds']:.1f} s{', vectors apart' if 'network' not in facts else ''}"),
         ("calibrated on", facts["calibrated_on"].replace("_", " ")),
     ]
     expected = [

@@ -14,6 +14,7 @@ from shelfwise.errors import LabelMismatchError
 from shelfwise.evaluate.against import compared_with
 from shelfwise.evaluate.answering import answers_about, answers_about_photos
 from shelfwise.evaluate.metrics import metrics_of
+from shelfwise.evaluate.own_vectors import compute_own_vectors
 from shelfwise.evaluate.page import report_page
 from shelfwise.evaluate.photos import by_photos
 from shelfwise.files import write_bytes, write_json
@@ -54,6 +55,7 @@ def evaluate(
     loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
     opened = Catalog(catalog)
     with progress.task(f"evaluate {options.split}", 3) as advance:
+        compute_own_vectors(loaded, opened, options.split, progress)
         data = read_products(opened, loaded.layout, [options.split])
         answers = answers_about(loaded, opened, data, options)
         advance(1)

@@ -15,9 +15,8 @@ from shelfwise.backbones.products import ProductFeatures, embedded_layout, read_
 from shelfwise.bundle import Bundle
 from shelfwise.bundle.answers_table import answers_to_parquet
 from shelfwise.catalog import Catalog
-from shelfwise.columns import Columns
-from shelfwise.errors import CatalogError, OptionError
-from shelfwise.options import TrainOptions
+from shelfwise.errors import MissingExtraError, OptionError
+from shelfwise.options import NetworkOptions, TrainOptions
 from shelfwise.progress import SILENT, Progress
 from shelfwise.train.estimates import Estimates, Judge, estimate
 from shelfwise.train.golden import golden_pictures
@@ -25,8 +24,7 @@ from shelfwise.train.keep import kept_for_changes
 from shelfwise.train.learned import LearnedClassifier
 from shelfwise.train.members import learn_classifier
 from shelfwise.train.rows import group_products
-
-VALIDATION = "val"
+from shelfwise.train.splits import VALIDATION, columns_for, has_validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +41,33 @@ class TrainSummary:
 
 
 def train(
-    catalog: Path | str, to: Path | str, options: TrainOptions | None = None, *, progress: Progress = SILENT
+    catalog: Path | str,
+    to: Path | str,
+    options: TrainOptions | None = None,
+    how: NetworkOptions | None = None,
+    *,
+    progress: Progress = SILENT,
 ) -> TrainSummary:
-    """Learn a head on embedded photos, estimate it on held-out products, and write the bundle.
+    """Learn a head on embedded photos, or a network on the photos themselves, estimate it on held-out products, and write
+    the bundle.
 
-    Raises CatalogError where the catalog lacks splits, embeddings or categories, OptionError where `to` exists.
+    how: of networks alone. Raises CatalogError where the catalog lacks splits, embeddings or categories, OptionError where
+    `to` exists, LossError where a network's loss is no number any more.
     """
-    options = options or TrainOptions()
+    options, how = options or TrainOptions(), how or NetworkOptions()
     if Path(to).exists():
         raise OptionError(f"{to} exists already: choose another name with --to, or remove it first")
+    if options.network is None and how.changed():
+        raise OptionError(f"{how.changed()[0]} is for networks: name one, e.g. --network lite0")
     opened = Catalog(catalog)
+    if options.network is not None:
+        return _train_network(opened, Path(to), options, how, progress)
     layout = embedded_layout(opened, options.backbone)
     splits = options.learn_from.split("+")
     with progress.task(f"train {options.head}", 5) as advance:
         data = read_products(opened, layout, splits)
-        columns = _columns(data, opened)
-        validation = read_products(opened, layout, [VALIDATION]) if _has_validation(opened, splits) else None
+        columns = columns_for(data.categories, opened)
+        validation = read_products(opened, layout, [VALIDATION]) if has_validation(opened, splits) else None
         advance(1)
         started = time.perf_counter()
         column = columns.of(data.categories)
@@ -82,20 +91,15 @@ def train(
     return TrainSummary(str(to), bundle_id, facts)
 
 
-def _columns(data: ProductFeatures, catalog: Catalog) -> Columns:
-    present = set(data.categories)
-    categories = tuple(node for node in catalog.taxonomy.nodes_in_order if node in present)
-    if len(categories) < 2:
-        raise CatalogError(
-            f"there is nothing to tell apart: the products to learn from are of {len(categories)} categories, two are needed"
-        )
-    return Columns(categories, catalog.taxonomy)
-
-
-def _has_validation(catalog: Catalog, splits: list[str]) -> bool:
-    return VALIDATION not in splits and VALIDATION in set(
-        catalog.products(["split"]).column("split").unique().to_pylist()
-    )
+def _train_network(
+    catalog: Catalog, to: Path, options: TrainOptions, how: NetworkOptions, progress: Progress
+) -> TrainSummary:
+    try:
+        from shelfwise.train.network.run import train_network
+    except ImportError as error:
+        raise MissingExtraError(f"{error.name} (networks are trained by torch)", "torch") from error
+    bundle_id, facts = train_network(catalog, to, options, how, progress)
+    return TrainSummary(str(to), bundle_id, facts)
 
 
 def _weights(layout: FeatureLayout) -> dict[str, bytes]:

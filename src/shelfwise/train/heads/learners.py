@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Literal, cast
 
 from shelfwise.options import TrainOptions
 from shelfwise.train.heads.bags import bag_of
@@ -27,11 +28,13 @@ def learn_logistic(rows: TrainingRows, options: TrainOptions) -> LearnedHead:
 
 def learn_mlp(rows: TrainingRows, options: TrainOptions) -> LearnedHead:
     """Learn a head with hidden layers."""
-    return learn_by_gradient(rows, replace(_descent(options), layers=options.widths, dropout=options.dropout))
+    dropout = 0.5 if options.dropout is None else options.dropout
+    return learn_by_gradient(rows, replace(_descent(options), layers=options.widths, dropout=dropout))
 
 
 def _descent(options: TrainOptions) -> Descent:
-    return Descent(optimizer=options.optimizer, learning_rate=options.learning_rate, epochs=options.epochs)
+    optimizer = cast(Literal["adamw", "adadelta"], options.optimizer)  # the others are for networks, and refused before
+    return Descent(optimizer=optimizer, learning_rate=options.learning_rate, epochs=options.epochs or 100)
 
 
 def head_learner(name: str, options: TrainOptions) -> HeadLearner:

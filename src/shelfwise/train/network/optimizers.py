@@ -1,0 +1,37 @@
+"""Optimizers, and the learning rate that each part of a network gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from shelfwise.networks.stages import classifier_of
+from shelfwise.train.network.settings import Settings
+from shelfwise.train.network.trained_part import TrainedPart
+
+
+def grouped_parameters(network: nn.Module, part: TrainedPart, settings: Settings) -> list[dict[str, Any]]:
+    """Group the weights by learning rate: the last layer `head_rate` times the body's, each stage `stage_rate` of the next."""
+    last = classifier_of(network)[0]
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if name.startswith(f"{last}."):
+            rate = settings.rate * settings.head_rate
+        else:
+            rate = settings.rate * settings.stage_rate ** (len(part.stages) - 1 - part.stage_of(name))
+        groups.setdefault(rate, []).append(parameter)
+    return [{"params": parameters, "lr": rate} for rate, parameters in groups.items()]
+
+
+def new_optimizer(groups: list[dict[str, Any]], settings: Settings) -> torch.optim.Optimizer:
+    """Make the optimizer. Source: Zeiler, ADADELTA (2012), rho 0.95; torch's defaults for the rest."""
+    decay = settings.weight_decay
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(groups, weight_decay=decay)
+    if settings.optimizer == "adam":
+        return torch.optim.Adam(groups, weight_decay=decay)
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(groups, momentum=settings.momentum, weight_decay=decay)
+    return torch.optim.Adadelta(groups, rho=0.95, weight_decay=decay)
