@@ -11,6 +11,7 @@ ShelfwiseError
 ├── BackboneError (RuntimeError)   a backbone whose weights or graph are not what its card says
 ├── BundleError (ValueError)       a bundle that is damaged, tampered with, or of another version
 ├── LossError (ArithmeticError)    a network whose loss or weights are no finite numbers any more
+├── RecipeError (RuntimeError)     a step of a recipe that failed, or a figure that it did not give
 ├── LabelMismatchError (ValueError) categories of data and bundle differ
 └── ImageError (ValueError)        a picture that cannot be used: a row with a status, not the end of a run
 """
@@ -66,6 +67,10 @@ class BundleError(ShelfwiseError, ValueError):
 
 class LossError(ShelfwiseError, ArithmeticError):
     """A network whose loss or weights are no finite numbers any more."""
+
+
+class RecipeError(ShelfwiseError, RuntimeError):
+    """A step of a recipe that failed, or a figure that it did not give."""
 
 
 class LabelMismatchError(ShelfwiseError, ValueError):

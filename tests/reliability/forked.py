@@ -103,11 +103,14 @@ class Done:
 
 
 class Jobs:
-    """The client's end of a process that forks; to be used with `with`. inside: what it is started by."""
+    """The client's end of a process that forks; to be used with `with`.
 
-    def __init__(self, folder: Path, inside: tuple[str, ...] = ()) -> None:
+    inside: what it is started by; program: the file that ends in `serve()`, which imports what its jobs need.
+    """
+
+    def __init__(self, folder: Path, inside: tuple[str, ...] = (), program: str = __file__) -> None:
         self._said = folder / f"said-{random.randrange(2**32):08x}.txt"
-        here = str(Path(__file__).resolve())
+        here = str(Path(program).resolve())
         self._server = subprocess.Popen(
             [*inside, sys.executable, here], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -180,19 +181,21 @@ def packaged_cards() -> dict[str, BackboneCard]:
 
 
 def find_card(name: str) -> BackboneCard:
-    """Find a card by name, or read the one at a path ending in .toml (or beside a path ending in .onnx).
+    """Find a card by name, or read the one at a path ending in .toml (or beside a path ending in .onnx), or in a bundle.
 
     Raises OptionError, naming the nearest known card, for anything else.
     """
     path = Path(name)
     if path.suffix in (".toml", ".onnx"):
         return _read_card(path.with_suffix(".toml"))
+    if path.suffix in (".bundle", ".zip") or (path / _DESCRIPTION).exists():
+        return _card_in_bundle(path)
     cards = packaged_cards()
     if name not in cards:
         near = get_close_matches(name, cards, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise OptionError(
-            f"no backbone is called {name!r}: {hint}known: {', '.join(cards)}, or the path of an .onnx file"
+            f"no backbone is called {name!r}: {hint}known: {', '.join(cards)}, or the path of an .onnx file or of a bundle"
         )
     return cards[name]
 
@@ -215,6 +218,27 @@ def _read_card(path: Path) -> BackboneCard:
     return card
 
 
+def _card_in_bundle(path: Path) -> BackboneCard:
+    """Read the card of the network that a bundle carries; it is called like the folder, and other heads see its vectors scaled."""
+    if path.suffix == ".zip" and path.is_file():
+        raise OptionError(f"{path}: a backbone is read from a bundle's folder: unpack it, and name the folder")
+    try:
+        specs = json.loads((path / _DESCRIPTION).read_text(encoding="utf-8"))["layout"]
+        cards = [BackboneCard.from_dict(spec["card"]) for spec in specs if spec["card"]["source"] != "package"]
+    except OSError as error:
+        raise OptionError(f"{path}: is no folder of a bundle ({error.strerror or error})") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise BackboneError(f"{path / _DESCRIPTION}: {error.__class__.__name__}: {error}") from None
+    if len(cards) != 1:
+        carried = f"{len(cards)} networks" if cards else "no network, but a head on packaged backbones"
+        raise OptionError(f"{path}: a bundle with one network is needed, this one carries {carried}")
+    file, name = path / "backbones" / f"{cards[0].name}.onnx", re.sub(r"[^A-Za-z0-9._-]", "-", path.absolute().stem).lstrip("._-")
+    return dataclasses.replace(
+        cards[0], name=name or cards[0].name, source="file", file=str(file.absolute()), unit_length=True
+    )
+
+
+_DESCRIPTION = "bundle.json"
 _SPEC = re.compile(r"(?P<name>.+?)(@(?P<side>\d+))?(:(?P<stages>\d+))?(/(?P<view>middle))?")
 
 
@@ -234,8 +258,12 @@ def parse_spec(text: str) -> BackboneSpec:
 
 
 def parse_specs(text: str) -> list[BackboneSpec]:
-    """Parse several backbones joined by `+`; raises OptionError when one occurs twice."""
+    """Parse several backbones joined by `+`; raises OptionError when one occurs twice, or two are called the same."""
     specs = [parse_spec(part) for part in text.split("+")]
     if len({spec.key for spec in specs}) < len(specs):
         raise OptionError(f"{text}: a backbone is named twice")
+    digests = {(spec.card.name, spec.card.sha256) for spec in specs}
+    for name in sorted({name for name, _ in digests}):
+        if len([True for known, _ in digests if known == name]) > 1:
+            raise OptionError(f"{text}: two backbones are called {name!r}: rename one of the folders or files")
     return specs

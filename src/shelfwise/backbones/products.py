@@ -88,9 +88,9 @@ def embedded_layout(catalog: Catalog, backbone: str | None = None) -> FeatureLay
         )
     if backbone is None:
         return FeatureLayout(known[-1])
-    asked = [(s.card.name, s.side_px, s.stages) for s in parse_specs(backbone)]
+    asked = [(s.card.sha256, s.side_px, s.stages) for s in parse_specs(backbone)]
     for specs in reversed(known):
-        if [(s.card.name, s.side_px, s.stages) for s in specs] == asked:
+        if [(s.card.sha256, s.side_px, s.stages) for s in specs] == asked:
             return FeatureLayout(specs)
     named = shlex.quote(str(catalog.path))
     raise CatalogError(
@@ -111,7 +111,7 @@ def read_products(catalog: Catalog, layout: FeatureLayout, splits: Sequence[str]
 def filed_products(catalog: Catalog, splits: Sequence[str]) -> tuple[pa.Table, int]:
     """Read the products of some splits that have a category, and count those without; raises CatalogError for other splits."""
     products = catalog.products(["product_id", "category", "split"])
-    in_splits = products.filter(pc.is_in(products.column("split"), pa.array(_known(products, splits))))
+    in_splits = products.filter(pc.is_in(products.column("split"), pa.array(known_splits(products, splits))))
     filed = in_splits.filter(pc.is_valid(in_splits.column("category")))
     return filed, len(in_splits) - len(filed)
 
@@ -140,7 +140,8 @@ def _features_of(catalog: Catalog, layout: FeatureLayout, filed: pa.Table, witho
     )  # fmt: skip
 
 
-def _known(products: pa.Table, splits: Sequence[str]) -> list[str]:
+def known_splits(products: pa.Table, splits: Sequence[str]) -> list[str]:
+    """Return the splits asked for; raises CatalogError for one that no product is in."""
     present = set(products.column("split").unique().to_pylist()) - {None}
     missing = [split for split in splits if split not in present]
     if missing:

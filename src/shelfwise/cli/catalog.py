@@ -1,4 +1,4 @@
-"""Commands on a catalog at rest: show, split, quarantine, export, undo, verify."""
+"""Commands on a catalog at rest: show, split, subset, quarantine, export, undo, verify."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cyclopts import App
 
 from shelfwise.cli.app import FLAGS, FLAT, app, print_json
 from shelfwise.errors import OptionError
-from shelfwise.options import ExportOptions, SplitOptions
+from shelfwise.options import ExportOptions, SplitOptions, SubsetOptions
 
 quarantine = App(name="quarantine", help="What could not be used: look at it, try again.", default_parameter=FLAGS)
 app.command(quarantine)
@@ -49,6 +49,28 @@ def split(catalog: Path, options: Annotated[SplitOptions, FLAT] = SplitOptions()
 
     summary = split(catalog, options, progress=progress.bars())
     return print_json(summary.to_dict()) if json else catalog_summaries.divided(summary)
+
+
+@app.command
+def subset(
+    catalog: Path, *, to: Path, options: Annotated[SubsetOptions, FLAT] = SubsetOptions(), json: bool = False
+) -> int:
+    """Write some of a catalog's products, with their photos and splits, as a catalog of their own.
+
+    Parameters
+    ----------
+    catalog:
+        The catalog folder.
+    to:
+        The catalog to write, by convention NAME.catalog; it must not exist.
+    json:
+        Print the counts as JSON.
+    """
+    from shelfwise.cli import catalog_summaries, progress
+    from shelfwise.subset import subset
+
+    summary = subset(catalog, to, options, progress=progress.bars())
+    return print_json(summary.to_dict()) if json else catalog_summaries.taken(summary)
 
 
 @quarantine.command(name="list")

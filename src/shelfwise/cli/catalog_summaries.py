@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shelfwise.ingest.quarantine import RetrySummary
     from shelfwise.show import ShowSummary
     from shelfwise.split import SplitSummary
+    from shelfwise.subset import SubsetSummary
     from shelfwise.verify import VerifySummary
 
 _SHELVES, _LETTERS = 10, 70
@@ -100,6 +101,18 @@ def _print_bad(summary: ShowSummary) -> None:
             f"label_conflict  {summary.conflicting_pictures:,} pictures under several categories, e.g. "
             f"{plain(first['images'][0])}: {plain(' / '.join(first['categories'][:3]))}"
         )
+
+
+def taken(summary: SubsetSummary) -> int:
+    """Print what a subset holds."""
+    s = summary
+    console.print(
+        f"[bold]{plain(s.catalog)}[/]  {s.products:,} products in {s.categories:,} categories, {s.photos:,} photos"
+    )
+    console.print(f"splits      {counted(s.products_by_split)}")
+    if s.left_out:
+        console.print(f"left out    {counted({f'{reason}:': n for reason, n in s.left_out.items()})}")
+    return 0
 
 
 def divided(summary: SplitSummary) -> int:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def trained(summary: TrainSummary, catalog: Path) -> int:
     """Print what was learned and what to expect of it."""
     f = summary.facts
+    if "attributes" in f:
+        return _trained_attributes(summary, catalog)
     console.print(
         f"[bold]{plain(summary.bundle)}[/]: {f['categories']:,} categories from {f['products']:,} products, "
         f"{f['dimension']:,} features, {f['seconds']:.1f} s"
@@ -38,6 +40,7 @@ def trained(summary: TrainSummary, catalog: Path) -> int:
         shown += [figures["levels"][level]["top1"]["value"] for level in levels]
         table.add_row(name.replace("_", " "), f"{figures['products']:,}", *(f"{value:.1%}" for value in shown))
     console.print(table)
+    _network(summary)
     _pools(f)
     _hierarchies(f)
     _members(f)
@@ -46,6 +49,46 @@ def trained(summary: TrainSummary, catalog: Path) -> int:
         console.print(f"[yellow]note[/]    {plain(note)}")
     next_line("evaluate", summary.bundle, str(catalog), "--split", "test", "--to", "report/")
     return 0
+
+
+def _trained_attributes(summary: TrainSummary, catalog: Path) -> int:
+    """Print what a network learned that is written as an .onnx file."""
+    f = summary.facts
+    console.print(
+        f"[bold]{plain(summary.bundle)}[/]: {f['attributes']:,} attributes from {f['products']:,} products, "
+        f"{f['dimension']:,} features, {f['seconds']:.1f} s"
+    )
+    for name, figures in f["estimates"].items():
+        console.print(
+            f"{name} ({figures['products']:,} products): micro-F1 {figures['micro_f1']:.3f}; "
+            f"attributes are answered from probability {figures['threshold']:.3f} on"
+        )
+    for note in f["notes"]:
+        console.print(f"[yellow]note[/]    {plain(note)}")
+    next_line("embed", str(catalog), "--backbone", summary.bundle)
+    return 0
+
+
+def _network(summary: TrainSummary) -> None:
+    """Print what of a network was trained, which epoch was kept and how sure its accuracy is, where one was trained."""
+    from shelfwise.metrics.intervals import Proportion, wilson_interval
+
+    if "network" not in summary.facts:
+        return
+    facts, n = summary.facts, summary.facts["network"]
+    best = n["curve"][n["best_epoch"] - 1]
+    low, high = wilson_interval(Proportion(best["held_accuracy"], facts["held_out_products"]))
+    rate = facts["photos"] * len(n["curve"]) / max(n["training_seconds"], 0.1)
+    console.print(
+        f"network {plain(n['network'])}: {n['trained_parameters']:,} of {n['parameters']:,} weights trained, in "
+        f"{n['trained_layers']} of {n['layers']} layers, {n['training_seconds']:,.0f} s at {rate:,.0f} photos/s"
+    )
+    console.print(
+        f"epoch   {n['best_epoch']} of {len(n['curve'])} is kept: {best['held_accuracy']:.1%} of "
+        f"{facts['held_out_products']:,} held-out products right (95 %: {low:.1%} - {high:.1%}), log-loss {best['held_loss']:.3f}"
+    )
+    if n["log"]:
+        console.print(f"log     {plain(n['log'])}, beside the bundle")
 
 
 def _pools(facts: dict[str, Any]) -> None:

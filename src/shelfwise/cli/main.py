@@ -18,10 +18,11 @@ DONE, FINDINGS, USER_ERROR, BUG, DISK_FULL = 0, 1, 2, 70, 74
 
 def main(arguments: list[str] | None = None) -> None:
     """Run `shelfwise` and exit: 0 done, 1 findings over the asked threshold, 2 the user can fix it, 70 a bug, 74 disk full."""
-    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+    sys.exit(carry_out(sys.argv[1:] if arguments is None else arguments))
 
 
-def _run(arguments: list[str]) -> int:
+def carry_out(arguments: list[str]) -> int:
+    """Run a command and return its exit code; an error is printed to standard error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show ends no run
     try:

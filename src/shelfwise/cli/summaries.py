@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shelfwise.ingest import IngestSummary
     from shelfwise.options import IngestOptions
     from shelfwise.predict import Prediction
+    from shelfwise.predict.submission import SubmissionSummary
 
 
 STRANGE = 0.02
@@ -121,6 +122,15 @@ def embedded(summary: EmbedSummary) -> int:
     console.print(table)
     stem = summary.catalog.removesuffix(".catalog")
     next_line("train", summary.catalog, "--to", f"{stem}.bundle")
+    return 0
+
+
+def submitted(summary: SubmissionSummary) -> int:
+    """Print how many products were answered for."""
+    s = summary
+    console.print(f"[bold]{plain(s.file)}[/]  {s.products:,} products answered from {s.photos:,} photos")
+    if s.unanswered:
+        console.print(f"left out    {s.unanswered:,} products without a usable photo, e.g. {plain(s.unanswered_example)}")
     return 0
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 from shelfwise.cli.app import FLAT, app, print_json
+from shelfwise.cli.foreign import visible
 from shelfwise.options import DemoOptions, EmbedOptions, EvaluateOptions, NetworkOptions, PredictOptions, TrainOptions
 
 
@@ -51,7 +53,11 @@ def train(
     from shelfwise.cli import learning_summaries, progress
     from shelfwise.train import train
 
-    summary = train(catalog, to, options, how, progress=progress.bars())
+    summary = train(
+        catalog, to, options, how, progress=progress.bars(), say=lambda line: print(visible(line), file=sys.stderr)
+    )
+    if options.network and os.environ.get("RANK", "0") != "0":  # of the processes that torchrun starts the first one tells
+        return 0
     return print_json(summary.to_dict()) if json else learning_summaries.trained(summary, catalog)
 
 
@@ -91,6 +97,7 @@ def predict(
     options: Annotated[PredictOptions, FLAT] = PredictOptions(),
     json: bool = False,
     csv: Path | None = None,
+    submission: Path | None = None,
 ) -> int:
     """File photos: the likeliest shelves of each, with probabilities.
 
@@ -99,16 +106,22 @@ def predict(
     bundle:
         The bundle to ask.
     photos:
-        Photos, or folders of them.
+        Photos, or folders of them; with --submission a catalog.
     json:
         Print the answers as JSON.
     csv:
         Write the answers to this file, a row a photo.
+    submission:
+        Answer for the products of a catalog and write _id,category_id to this file, a row a product, as contests want it.
     """
     from shelfwise.cli import progress, summaries
     from shelfwise.errors import OptionError
     from shelfwise.predict import predict, to_csv
 
+    if submission is not None:
+        return _submit(bundle, photos, submission, options, json)
+    if options.split is not None:
+        raise OptionError(f"--split {options.split} is for --submission, which answers for a catalog")
     if not photos:
         raise OptionError("name at least one photo or folder")
     predictions = list(predict(bundle, photos, options, progress=progress.bars()))
@@ -121,6 +134,17 @@ def predict(
         told = {"predictions": [prediction.to_dict() for prediction in predictions]}
         return print_json(told | ({"certainty": promise} if promise else {}))
     return summaries.predicted(predictions, csv)
+
+
+def _submit(bundle: Path, catalogs: tuple[Path, ...], to: Path, options: PredictOptions, json: bool) -> int:
+    from shelfwise.cli import progress, summaries
+    from shelfwise.errors import OptionError
+    from shelfwise.predict.submission import submit
+
+    if len(catalogs) != 1:
+        raise OptionError("--submission answers for one catalog: name it behind the bundle")
+    summary = submit(bundle, catalogs[0], to, options.split, progress=progress.bars())
+    return print_json(summary.to_dict()) if json else summaries.submitted(summary)
 
 
 @app.command

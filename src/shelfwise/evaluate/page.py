@@ -56,6 +56,12 @@ def _notes(bundle: Bundle, metrics: dict[str, Any], options: EvaluateOptions) ->
         return [Note("warning", "The bundle knows these products", seen)]
     if (bundle.facts["calibrated_on"], options.split) != ("validation", "val"):
         return []
+    if "network" in bundle.facts:
+        text = (
+            "The epoch whose weights were kept, the calibration, and thresholds for --max-error were chosen on this very split: "
+            "all figures look a little better than they will elsewhere. Judge them on another split."
+        )
+        return [Note("info", "These products chose the weights", text)]
     text = (
         "The bundle's calibration, and thresholds for --max-error, were set on this very split. Accuracy is honest here; "
         "calibration errors and answers that stop look better than they will elsewhere. Judge those on another split."
@@ -114,9 +120,31 @@ def _facts(bundle: Bundle, catalog: Catalog, data: ProductFeatures) -> list[Fact
             f"{data.without_photo:,} products without a usable photo, {data.without_category:,} without a category",
         ),
     ]
+    network = [FactGroup("Network", tuple(_network(facts["network"])))] if "network" in facts else []
     return [
         FactGroup("Bundle", (("id", bundle.id), ("backbones", backbones), ("features", f"{facts['dimension']:,}"))),
         FactGroup("Learning", tuple(learned)),
+        *network,
         FactGroup("What was expected", tuple(expected)),
         FactGroup("Data judged here", tuple(judged)),
+    ]
+
+
+def _network(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """Tell how a network was trained."""
+    weights = f"{told['trained_parameters']:,} of {told['parameters']:,} weights"
+    layers = f"{told['trained_layers']} of {told['layers']} layers"
+    if told["trained_layers"] < told["layers"]:
+        layers += f", from {told['trained_from']} on"
+    changes = " + ".join(f"{change['kind']} {change['strength']:g}" for change in told["changes"]) or "none"
+    epochs = f"{len(told['curve'])} of {told['epochs']}, the best {told['best_epoch']}"
+    sides = ", ".join(f"{side} px" for side in told["sides_px"])
+    return [
+        ("name", told["network"]),
+        ("started from", told["start"]),
+        ("trained", f"{weights}, {layers}"),
+        ("photos", f"{sides}, {told['fit']}, changed at random: {changes}"),
+        ("optimizer", f"{told['optimizer']}, rate {told['rate']:.2g} for the body, {told['schedule']}"),
+        ("epochs", epochs),
+        ("time of the epochs", f"{told['training_seconds']:,.0f} s"),
     ]

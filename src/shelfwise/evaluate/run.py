@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shelfwise.backbones.products import read_products
+from shelfwise.backbones.products import filed_products, read_products
 from shelfwise.bundle import Bundle
+from shelfwise.bundle.own_vectors import compute_own_vectors
 from shelfwise.catalog import Catalog
 from shelfwise.classifiers.certainty import threshold_for
 from shelfwise.errors import LabelMismatchError
 from shelfwise.evaluate.against import compared_with
 from shelfwise.evaluate.answering import answers_about, answers_about_photos
+from shelfwise.evaluate.baseline import nearest_hash_baseline
 from shelfwise.evaluate.metrics import metrics_of
-from shelfwise.evaluate.own_vectors import compute_own_vectors
 from shelfwise.evaluate.page import report_page
 from shelfwise.evaluate.photos import by_photos
+from shelfwise.evaluate.shift import shifted
 from shelfwise.files import write_bytes, write_json
 from shelfwise.metrics.abstention import abstention
 from shelfwise.metrics.classification import score
@@ -55,7 +57,7 @@ def evaluate(
     loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
     opened = Catalog(catalog)
     with progress.task(f"evaluate {options.split}", 3) as advance:
-        compute_own_vectors(loaded, opened, options.split, progress)
+        compute_own_vectors(loaded, opened, filed_products(opened, [options.split])[0], options.split, progress)
         data = read_products(opened, loaded.layout, [options.split])
         answers = answers_about(loaded, opened, data, options)
         advance(1)
@@ -69,6 +71,10 @@ def evaluate(
         if options.max_error is not None:
             threshold = threshold_for(loaded.held_out(), options.max_error)
             metrics["abstention"] = abstention(answers, threshold, options.seed)
+        if options.baseline is not None:
+            metrics["baseline"] = nearest_hash_baseline(loaded, opened, answers, options.split, options.seed)
+        if options.shift:
+            metrics |= shifted(loaded, answers, metrics["notes"])
         metrics["against"] = [compared_with(path, opened, answers, options) for path in options.against]
         advance(1)
         if to is not None:

@@ -19,6 +19,7 @@ from shelfwise.options.learning import (
     UpdateOptions,
 )
 from shelfwise.options.network import NetworkOptions
+from shelfwise.options.subset import SubsetOptions
 
 __all__ = [
     "HEADS",
@@ -33,6 +34,7 @@ __all__ = [
     "PredictOptions",
     "ReviewOptions",
     "SplitOptions",
+    "SubsetOptions",
     "TableOptions",
     "TrainOptions",
     "UpdateOptions",

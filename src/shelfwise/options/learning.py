@@ -165,6 +165,11 @@ class EvaluateOptions:
         how many were given, on which level, and how many of them were wrong.
     against:
         Another bundle to compare with on the same products; may be given several times.
+    baseline:
+        What to set beside the answers: nearest-hash, the category of the photo learned from whose perceptual hash is nearest.
+    shift:
+        Set these products beside the held-out ones of where the bundle learned, category by category: what is lost in another
+        shop.
     seed:
         Seed of the bootstrap behind the intervals.
     """
@@ -173,6 +178,8 @@ class EvaluateOptions:
     allow_missing_classes: bool = False
     max_error: float | None = None
     against: tuple[Path, ...] = ()
+    baseline: Literal["nearest-hash"] | None = None
+    shift: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -193,6 +200,8 @@ class PredictOptions:
         Add the set of categories that holds the right one but for this share of products, e.g. 0.05.
     per:
         What is one product: each photo, or all photos of a folder.
+    split:
+        Split of the catalog that --submission answers for; default: all its products.
     threads:
         Cores to use; 0 takes all.
     """
@@ -201,6 +210,7 @@ class PredictOptions:
     max_error: float | None = None
     sets: float | None = None
     per: Literal["photo", "folder"] = "photo"
+    split: str | None = None
     threads: int = 0
 
     def __post_init__(self) -> None:

@@ -17,12 +17,15 @@ class NetworkOptions:
 
     Parameters
     ----------
+    learn:
+        What is learned: category, or attributes, of which a product has several; the network with its attributes is then written
+        as an .onnx file, with a card beside it that embed --backbone reads.
     finetune:
         Fine-tune at the price of a head: the stages in front of the first trained one are computed once, for some augmented
         views, and only the others are trained.
     start:
         What the network starts from: pretrained (weights of the package, or of the hub), random, a .safetensors file, or a bundle
-        whose network was trained before.
+        whose network was trained before. Default: pretrained where there are such weights.
     tune:
         What is trained: all, head (the last layer), a number (so many of the last stages, and the head), from:LAYER (that layer
         and all behind it, by name or by number). Default: all; with --finetune 2.
@@ -49,6 +52,9 @@ class NetworkOptions:
         Mix photos with one another, by a share drawn from Beta(a, a) of this a; 0 mixes none.
     cutmix:
         Put a rectangle of one photo into another, its share drawn from Beta(a, a); 0 puts none.
+    cache:
+        Folder where --finetune keeps what it computes, for further trainings of the same photos with other learning rates or more
+        epochs; without it that goes once the bundle is written.
     class_weights:
         How much categories weigh in the loss: equal, or balanced (the fewer products, the more).
     sampling:
@@ -75,7 +81,7 @@ class NetworkOptions:
     momentum:
         Momentum of sgd.
     label_smoothing:
-        Share of the label that is spread over all categories.
+        Share of the label that is spread over all categories; of attributes, by how frequent they are.
     ema:
         Answer with a moving average of the weights, of this decay, e.g. 0.999; 0 answers with the weights themselves.
     clip_norm:
@@ -96,8 +102,9 @@ class NetworkOptions:
         Seed of the weights, the order of photos and all that is done at random.
     """
 
+    learn: Literal["category", "attributes"] = "category"
     finetune: bool = False
-    start: str = "pretrained"
+    start: str | None = None
     tune: str | None = None
     gradual: int = 0
     stage_rate: float = 1.0
@@ -107,6 +114,7 @@ class NetworkOptions:
     fit: Literal["squash", "crop", "pad"] | None = None
     augment: str = "crop=0.5+flip=0.5"
     views: int = 4
+    cache: str | None = None
     mixup: float = 0.0
     cutmix: float = 0.0
     class_weights: Literal["equal", "balanced"] = "equal"
@@ -134,7 +142,7 @@ class NetworkOptions:
 
     def __post_init__(self) -> None:
         self._check_numbers()
-        self.sides_px()
+        self._check_together()
         if self.tune is not None and not re.fullmatch(r"all|head|[1-9][0-9]{0,2}|from:.+", self.tune):
             raise OptionError(f"--tune {self.tune}: all, head, a number of stages such as 2, or from:LAYER")
 
@@ -161,6 +169,14 @@ class NetworkOptions:
             raise OptionError(f"--head-rate {self.head_rate}: a positive number, e.g. 10")
         if not 0 < self.checkpoint_minutes < float("inf"):
             raise OptionError(f"--checkpoint-minutes {self.checkpoint_minutes}: a positive number of minutes")
+
+    def _check_together(self) -> None:
+        if len(self.sides_px()) > 1 and self.finetune:
+            raise OptionError(f"--side {self.side}: one side with --finetune, whose frozen part is computed once")
+        if self.learn == "attributes" and "balanced" in (self.class_weights, self.sampling):
+            raise OptionError(
+                "--learn attributes: --class-weights and --sampling balanced are for categories, leave them out"
+            )
 
     def sides_px(self) -> tuple[int, ...]:
         """Return the sides of the photos, one after the other; none where the network's own is asked for."""

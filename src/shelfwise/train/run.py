@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -47,12 +48,14 @@ def train(
     how: NetworkOptions | None = None,
     *,
     progress: Progress = SILENT,
+    say: Callable[[str], None] = lambda _line: None,
 ) -> TrainSummary:
     """Learn a head on embedded photos, or a network on the photos themselves, estimate it on held-out products, and write
     the bundle.
 
-    how: of networks alone. Raises CatalogError where the catalog lacks splits, embeddings or categories, OptionError where
-    `to` exists, LossError where a network's loss is no number any more.
+    how: of networks alone; say: takes a line of what is about to be done, before it starts. Raises CatalogError where the
+    catalog lacks splits, embeddings or categories, OptionError where `to` exists, LossError where a network's loss is no number
+    any more.
     """
     options, how = options or TrainOptions(), how or NetworkOptions()
     if Path(to).exists():
@@ -61,7 +64,7 @@ def train(
         raise OptionError(f"{how.changed()[0]} is for networks: name one, e.g. --network lite0")
     opened = Catalog(catalog)
     if options.network is not None:
-        return _train_network(opened, Path(to), options, how, progress)
+        return _train_network(opened, Path(to), options, how, progress, say)
     layout = embedded_layout(opened, options.backbone)
     splits = options.learn_from.split("+")
     with progress.task(f"train {options.head}", 5) as advance:
@@ -92,13 +95,18 @@ def train(
 
 
 def _train_network(
-    catalog: Catalog, to: Path, options: TrainOptions, how: NetworkOptions, progress: Progress
+    catalog: Catalog,
+    to: Path,
+    options: TrainOptions,
+    how: NetworkOptions,
+    progress: Progress,
+    say: Callable[[str], None],
 ) -> TrainSummary:
     try:
         from shelfwise.train.network.run import train_network
     except ImportError as error:
         raise MissingExtraError(f"{error.name} (networks are trained by torch)", "torch") from error
-    bundle_id, facts = train_network(catalog, to, options, how, progress)
+    bundle_id, facts = train_network(catalog, to, options, how, progress, say)
     return TrainSummary(str(to), bundle_id, facts)
 
 

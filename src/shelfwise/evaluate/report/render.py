@@ -17,6 +17,7 @@ from shelfwise.evaluate.report.learned import trees, voices
 from shelfwise.evaluate.report.photos import by_photos
 from shelfwise.evaluate.report.rivals import rivals
 from shelfwise.evaluate.report.stops import stops
+from shelfwise.evaluate.report.training import training
 from shelfwise.page.environment import environment, ours, shared
 
 if TYPE_CHECKING:
@@ -65,5 +66,6 @@ def _view(report: ReportData) -> dict[str, Any]:
         "rivals": rivals(report.metrics),
         "voices": voices(report.learned),
         "trees": trees(report.learned, report.taxonomy),
+        "training": training(report.learned),
         "matrices": [asdict(matrix) for matrix in report.matrices],
     }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -16,24 +17,32 @@ from torch import Tensor, nn
 from shelfwise.errors import LossError
 from shelfwise.progress import Progress
 from shelfwise.train.network.augment import number_of
+from shelfwise.train.network.average import WeightAverage
 from shelfwise.train.network.checkpoints import Checkpoint, Checkpoints
-from shelfwise.train.network.held_out import HeldOut
+from shelfwise.train.network.determinism import deterministic
+from shelfwise.train.network.held_out import Judge
 from shelfwise.train.network.losses import Loss
 from shelfwise.train.network.mixing import mixed
 from shelfwise.train.network.optimizers import grouped_parameters, new_optimizer
 from shelfwise.train.network.order import order_of
+from shelfwise.train.network.processes import Processes
+from shelfwise.train.network.resizing import side_of
+from shelfwise.train.network.run_log import RunLog
 from shelfwise.train.network.samples import Samples
-from shelfwise.train.network.schedules import factor
+from shelfwise.train.network.schedules import rate_at
 from shelfwise.train.network.settings import Settings
-from shelfwise.train.network.trained_part import TrainedPart, set_trained
+from shelfwise.train.network.stopping import StopSignals
+from shelfwise.train.network.trained_part import TrainedPart, frozen_stages, set_trained
 
-Log = Callable[[dict[str, Any]], None]
 NameSamples = Callable[[NDArray[np.int64]], list[str]]
 
 
 @dataclass
 class State:
-    """Where a run is: epoch from 0, step within it, steps in all, the curve so far, and which epoch was the best."""
+    """Where a run is: epoch from 0, step within it, steps in all, the curve so far, and which epoch was the best.
+
+    resumed: how many steps were done each time that it was gone on from.
+    """
 
     epoch: int = 0
     step: int = 0
@@ -42,15 +51,16 @@ class State:
     curve: list[dict[str, float]] = field(default_factory=list)
     best: int = -1
     seconds: float = 0.0
+    resumed: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Material:
-    """What a run learns from: samples of an epoch, the column (n,) of each, held-out products, and names for messages."""
+    """What a run learns from: samples and held-out products of each side in pixels, column (n,) or (n, l), names for messages."""
 
-    samples: Samples
-    column: NDArray[np.int32]
-    held: HeldOut
+    samples: Callable[[int], Samples]
+    column: NDArray[Any]
+    held: Callable[[int], Judge]
     name: NameSamples
 
 
@@ -62,27 +72,36 @@ class Loop:
 
     def __init__(
         self, network: nn.Module, part: TrainedPart, settings: Settings, material: Material, loss: Loss,
-        checkpoints: Checkpoints, accelerator: Accelerator, log: Log, checkpoint_s: float,
+        checkpoints: Checkpoints, accelerator: Accelerator, log: RunLog, checkpoint_s: float,
+        signals: StopSignals,
     ) -> None:  # fmt: skip
         self._network, self._part, self._settings, self._material = network, part, settings, material
         self._loss, self._checkpoints, self._accelerator, self._log = loss, checkpoints, accelerator, log
-        self._checkpoint_s = checkpoint_s
+        self._checkpoint_s, self._processes, self._signals = checkpoint_s, Processes(accelerator), signals
         self._optimizer = new_optimizer(grouped_parameters(network, part, settings), settings)
         self._rates = [group["lr"] for group in self._optimizer.param_groups]
         self._state = State()
         self._best: dict[str, Tensor] = {}
-        self._average: dict[str, Tensor] = {}
+        self._average = WeightAverage(settings.ema)
         self._wrapped: nn.Module = network
 
-    def run(self, progress: Progress) -> State:
-        """Train to the end, and leave the best weights in the network."""
-        found = self._checkpoints.last()
+    def run(self, found: Checkpoint | None, progress: Progress) -> State:
+        """Train to the end, and leave the best weights in the network; found: where a stopped run is to go on.
+
+        Asked to stop, it writes a checkpoint and raises KeyboardInterrupt.
+        """
         if found is not None:
             self._restore(found)
-        elif self._settings.ema:
-            self._average = _copied(self._network)
-        while self._state.epoch < self._settings.epochs and not self._gains_nothing():
-            self._train_epoch(progress)
+        else:
+            self._average.begin(self._network.state_dict())
+        self._log.begin(self._state.curve)
+        try:
+            with deterministic(self._accelerator.device), self._signals.held(self._processes.count > 1):
+                while self._state.epoch < self._settings.epochs and not self._gains_nothing():
+                    self._train_epoch(progress)
+        except KeyboardInterrupt:
+            self._save()
+            raise
         self._network.load_state_dict(self._best)
         return self._state
 
@@ -90,62 +109,71 @@ class Loop:
         state, settings = self._state, self._settings
         self._set_trained()
         parts = self._parts(state.epoch)
-        saved, started = time.monotonic(), time.monotonic()
-        with progress.task(self._told(), len(parts) * settings.batch) as advance:
+        started = time.monotonic()
+        photos, epochs_to_come = len(parts) * settings.batch, settings.epochs - state.epoch - 1
+        with progress.task(self._told(), photos, photos * epochs_to_come) as advance:
             advance(state.step * settings.batch)
-            own = [self._own_share(part) for part in parts[state.step :]]
-            for part, inputs in zip(own, self._material.samples.batches(state.epoch, own), strict=True):
-                self._train_step(part, inputs, len(parts))
-                state.step, state.steps = state.step + 1, state.steps + 1
+            for _ in self._steps(parts):
                 advance(settings.batch)
+            loss, accuracy = self._processes.from_main(self._judged)
+        state.seconds += time.monotonic() - started
+        self._end_epoch(loss, accuracy, len(parts))
+
+    def _steps(self, parts: list[NDArray[np.int64]]) -> Iterator[None]:
+        """Take the steps of an epoch that are left, each whole before anything can stop it."""
+        state, saved = self._state, time.monotonic()
+        own = [self._processes.share(part) for part in parts[state.step :]]
+        batches = self._material.samples(self._side_px).batches(state.epoch, [rows for rows, _ in own])
+        for (rows, weight), inputs in zip(own, batches, strict=True):
+            with self._signals.held():
+                is_asked = self._train_step(rows, weight, inputs, len(parts))
+                state.step, state.steps = state.step + 1, state.steps + 1
+                if is_asked:
+                    raise KeyboardInterrupt
                 if time.monotonic() - saved > self._checkpoint_s and state.step < len(parts):
-                    state.seconds, started = state.seconds + time.monotonic() - started, time.monotonic()
                     self._save()
                     saved = time.monotonic()
-        loss, accuracy = self._judged()
-        state.seconds += time.monotonic() - started
+            yield
+
+    def _end_epoch(self, loss: float, accuracy: float, steps: int) -> None:
+        state, settings = self._state, self._settings
         row = {
-            "epoch": state.epoch + 1, "loss": state.loss_sum / len(parts), "held_loss": loss, "held_accuracy": accuracy,
-            "rate": self._rates[0] * self._factor(state.epoch + 1.0), "side_px": settings.sides_px[0],
+            "epoch": state.epoch + 1, "loss": state.loss_sum / steps, "held_loss": loss, "held_accuracy": accuracy,
+            "rate": self._rate(settings.rate, state.epoch + 1 - 1 / steps), "side_px": self._side_px,
             "seconds": round(state.seconds, 1),
         }  # fmt: skip
-        state.curve.append(row)
-        self._log(row)
-        if state.best < 0 or self._is_better(row, state.curve[state.best]):
-            state.best, self._best = len(state.curve) - 1, _copied(self._answering())
-        state.epoch, state.step, state.loss_sum = state.epoch + 1, 0, 0.0
-        self._save()
+        with self._signals.held():
+            state.curve.append(row)
+            self._log.add(row)
+            if state.best < 0 or self._is_better(row, state.curve[state.best]):
+                state.best, self._best = len(state.curve) - 1, _copied(self._answering())
+            state.epoch, state.step, state.loss_sum = state.epoch + 1, 0, 0.0
+            self._save()
 
-    def _train_step(self, part: NDArray[np.int64], inputs: Tensor, steps: int) -> None:
+    def _train_step(self, rows: NDArray[np.int64], weight: float, inputs: Tensor, steps: int) -> bool:
+        """Take a step with this process's share of it, and tell whether any process was asked to stop."""
         state, settings, device = self._state, self._settings, self._accelerator.device
-        torch.manual_seed(number_of(settings.seed, state.epoch, state.step, self._accelerator.process_index))
-        rate = self._factor(state.epoch + state.step / steps)
+        if len(inputs) != len(rows):
+            raise RuntimeError(f"{len(inputs)} samples came where {len(rows)} were asked for")
+        _draw_anew(settings.seed, state.epoch, state.step, self._processes.place)
         for group, asked in zip(self._optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = asked * rate
-        target = self._loss.target(torch.from_numpy(self._material.column[part]))
-        inputs, target = mixed(inputs, target, settings, (state.epoch, state.step, self._accelerator.process_index))
+            group["lr"] = self._rate(asked, state.epoch + state.step / steps)
+        target = self._loss.target(torch.from_numpy(self._material.column[rows]))
+        inputs, target = mixed(inputs, target, settings, (state.epoch, state.step, self._processes.place))
         with self._accelerator.autocast():
             scores = self._wrapped(inputs.to(device))
-        loss = self._loss(scores.float(), target.to(device))
-        self._refuse_not_finite(loss, "the loss", part)
-        self._accelerator.backward(loss)
+        loss = self._loss(scores.float(), target.to(device)) * weight
+        total, stops = self._processes.total(torch.stack([loss.detach(), loss.new_tensor(float(self._signals.asked))]))
+        self._refuse_not_finite(total, "the loss", rows)
+        self._accelerator.backward(loss * self._processes.count)  # which are averaged
         learning = [p for p in self._network.parameters() if p.grad is not None]
         norm = nn.utils.clip_grad_norm_(learning, settings.clip_norm or float("inf"))
-        self._refuse_not_finite(norm, "the gradient", part)
+        self._refuse_not_finite(norm, "the gradient", rows)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
-        state.loss_sum += float(self._accelerator.reduce(loss.detach(), "mean"))
-        self._average_weights()
-
-    def _average_weights(self) -> None:
-        decay, steps = self._settings.ema, self._state.steps
-        if decay:
-            decay = min(decay, (1 + steps) / (10 + steps))  # early weights are soon forgotten
-            for name, value in self._network.state_dict().items():
-                if value.is_floating_point():
-                    self._average[name].lerp_(value, 1 - decay)
-                else:
-                    self._average[name].copy_(value)
+        state.loss_sum += float(total)
+        self._average.add(self._network.state_dict(), state.steps)
+        return bool(stops)
 
     def _refuse_not_finite(self, value: Tensor, what: str, part: NDArray[np.int64]) -> None:
         if not bool(torch.isfinite(value)):
@@ -158,43 +186,57 @@ class Loop:
 
     def _judged(self) -> tuple[float, float]:
         """Return log-loss and accuracy of the held-out products, answered by the weights that would be kept now."""
-        if not self._average:
-            return self._material.held.judge(self._network)
-        learned = _copied(self._network)
-        self._network.load_state_dict(self._average)
-        judged = self._material.held.judge(self._network)
-        self._network.load_state_dict(learned)
-        return judged
+        learned = _copied(self._network) if self._average.values else {}
+        try:
+            if learned:
+                self._network.load_state_dict(self._average.values)
+            loss, accuracy = self._material.held(self._side_px).judge(self._network)
+        finally:
+            if learned:
+                self._network.load_state_dict(learned)
+        if not isfinite(loss):
+            raise LossError(
+                f"loss_not_finite: the loss of held-out products is {loss} after epoch {self._state.epoch + 1}; the last "
+                "checkpoint is whole. Lower --learning-rate, or set --clip-norm 1"
+            )
+        return loss, accuracy
 
     def _answering(self) -> dict[str, Tensor]:
-        return self._average or self._network.state_dict()
+        return self._average.values or self._network.state_dict()
 
     def _is_better(self, row: dict[str, float], best: dict[str, float]) -> bool:
-        return (row["held_accuracy"], -row["held_loss"]) > (best["held_accuracy"], -best["held_loss"])
+        """Prefer the larger side, which is the one that is served, then the higher accuracy, and of equal ones the lower loss.
+
+        The loss alone would often stop too early: it grows where a network becomes too sure, which calibration mends later.
+        """
+        keys = [(each["side_px"], each["held_accuracy"], -each["held_loss"]) for each in (row, best)]
+        return keys[0] > keys[1]
 
     def _gains_nothing(self) -> bool:
-        patience = self._settings.early_stopping
-        return bool(patience) and self._state.best >= 0 and len(self._state.curve) - 1 - self._state.best >= patience
+        patience, curve = self._settings.early_stopping, self._state.curve
+        if not patience or not curve or curve[-1]["side_px"] < self._settings.sides_px[-1]:
+            return False
+        return len(curve) - 1 - self._state.best >= patience
 
-    def _factor(self, done: float) -> float:
-        return factor(self._settings, done, [row["held_loss"] for row in self._state.curve])
+    @property
+    def _side_px(self) -> int:
+        return side_of(self._settings.sides_px, self._settings.epochs, self._state.curve)
+
+    def _rate(self, asked: float, done: float) -> float:
+        return rate_at(asked, self._settings, done, [row["held_loss"] for row in self._state.curve])
 
     def _parts(self, epoch: int) -> list[NDArray[np.int64]]:
-        order = order_of(self._material.column, epoch, self._settings)
+        """Divide the order of an epoch into steps; the same in every process."""
+        order, n = order_of(self._material.column, epoch, self._settings), len(self._material.column)
+        if self._settings.sampling == "once" and not np.array_equal(np.sort(order), np.arange(n)):
+            raise RuntimeError(f"epoch {epoch + 1} does not show each of {n} samples once")
         return [order[start : start + self._settings.batch] for start in range(0, len(order), self._settings.batch)]
 
-    def _own_share(self, part: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return what this process computes of a step: every process as many, so that their mean is the mean of all."""
-        processes = self._accelerator.num_processes
-        return part[self._accelerator.process_index :: processes] if processes > 1 else part
-
     def _set_trained(self) -> None:
-        """Freeze what does not learn in this epoch, and wrap the network anew where several processes learn."""
-        frozen = _frozen_stages(self._part, self._settings.gradual, self._state.epoch)
+        """Freeze what does not learn in this epoch."""
+        frozen = frozen_stages(self._part, self._settings.gradual, self._state.epoch)
         set_trained(self._network, self._part, frozen, self._settings.freezes_batch_norm)
-        self._wrapped = (
-            self._accelerator.prepare_model(self._network) if self._accelerator.num_processes > 1 else self._network
-        )
+        self._wrapped = self._processes.wrapped(self._network)
 
     def _told(self) -> str:
         last = f", held-out {self._state.curve[-1]['held_accuracy']:.1%}" if self._state.curve else ""
@@ -207,7 +249,7 @@ class Loop:
         tensors = {
             **{f"network.{k}": v for k, v in self._network.state_dict().items()},
             **{f"best.{k}": v for k, v in self._best.items()},
-            **{f"average.{k}": v for k, v in self._average.items()},
+            **{f"average.{k}": v for k, v in self._average.values.items()},
             **{f"optimizer.{k}": v for k, v in optimizer.items()},
         }
         try:
@@ -220,16 +262,19 @@ class Loop:
             return {k.removeprefix(prefix): v for k, v in found.tensors.items() if k.startswith(prefix)}
 
         self._network.load_state_dict(under("network."))
-        self._best, self._average = under("best."), under("average.")
+        self._best, self._average.values = under("best."), under("average.")
         values = dict(found.values)
         state = _nested(under("optimizer."), values.pop("optimizer"))
         self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": state})
         self._state = State(**values)
+        self._state.resumed.append(self._state.steps)
+        if found.photos_changed:  # what is left of the epoch cannot be told any more
+            self._state.step, self._state.loss_sum = 0, 0.0
 
 
-def _frozen_stages(part: TrainedPart, gradual: int, epoch: int) -> int:
-    """Return how many stages do not learn yet: all but the head at first, one less every `gradual` epochs."""
-    return max(0, len(part.stages) - 1 - epoch // gradual) if gradual else 0
+def _draw_anew(*place: int) -> None:
+    """Make what torch draws at random depend on the place in the run, not on what was drawn before."""
+    torch.manual_seed(number_of(*place))
 
 
 def _copied(state: nn.Module | dict[str, Tensor]) -> dict[str, Tensor]:

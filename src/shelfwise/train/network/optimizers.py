@@ -7,20 +7,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from shelfwise.networks.stages import classifier_of
+from shelfwise.networks.stages import head_of
 from shelfwise.train.network.settings import Settings
 from shelfwise.train.network.trained_part import TrainedPart
 
 
 def grouped_parameters(network: nn.Module, part: TrainedPart, settings: Settings) -> list[dict[str, Any]]:
-    """Group the weights by learning rate: the last layer `head_rate` times the body's, each stage `stage_rate` of the next."""
-    last = classifier_of(network)[0]
+    """Group the weights by learning rate: the head `head_rate` times that of the neck, each stage `stage_rate` of the next.
+
+    Source: Howard & Ruder, ULMFiT (2018), section 3.1, for stages at different rates.
+    """
+    head = head_of(network)
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        if name.startswith(f"{last}."):
+        if name.startswith(f"{head}."):
             rate = settings.rate * settings.head_rate
         else:
-            rate = settings.rate * settings.stage_rate ** (len(part.stages) - 1 - part.stage_of(name))
+            rate = settings.rate * settings.stage_rate ** max(0, part.body - part.stage_of(name))
         groups.setdefault(rate, []).append(parameter)
     return [{"params": parameters, "lr": rate} for rate, parameters in groups.items()]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,30 +25,38 @@ _TENTH = 10
 
 @dataclass(frozen=True, eq=False)
 class Photos:
-    """Photos of products that have a category.
+    """Photos of products whose category, or whose attributes, are known.
 
     row: (n,) rows in the image table; sha256: (n,) of their bytes; product: (n,) whose photo, ascending from 0;
-    column: (p,) the category of each product; product_ids: (p,).
+    column: (p,) the category of each product, or (p, l) who has which attribute; product_ids: (p,).
     """
 
     catalog: Catalog
     row: NDArray[np.int64]
     sha256: NDArray[np.object_]
     product: NDArray[np.int64]
-    column: NDArray[np.int32]
+    column: NDArray[Any]
     product_ids: NDArray[np.object_]
 
     def __len__(self) -> int:
         return len(self.row)
 
     @property
-    def column_of_photo(self) -> NDArray[np.int32]:
-        """The category of each photo, (n,)."""
+    def column_of_photo(self) -> NDArray[Any]:
+        """The category of each photo, (n,), or its attributes, (n, l)."""
         return self.column[self.product]
 
     def pictures(self, photos: Numbers) -> list[bytes]:
-        """Read the bytes of some photos."""
-        return self.catalog.image_bytes(self.row[photos])
+        """Read the bytes of some photos; raises CatalogError, naming it, for one that is not what was imported."""
+        pictures = self.catalog.image_bytes(self.row[photos])
+        for place, picture in enumerate(pictures):
+            if hashlib.sha256(picture).digest() != self.sha256[photos[place]]:
+                name = self.image_ids(photos[place : place + 1])[0]
+                raise CatalogError(
+                    f"hash_mismatch: the photo {name} is not what was imported: type  shelfwise verify "
+                    f"{shlex.quote(str(self.catalog.path))}  to find all such photos, and ingest them again"
+                )
+        return pictures
 
     def image_ids(self, photos: Numbers) -> list[str]:
         """Name some photos."""
@@ -62,12 +71,27 @@ class Photos:
             self.product_ids[kept],
         )  # fmt: skip
 
+    def digests(self, role: str) -> NDArray[np.uint64]:
+        """Return for each photo, (n,), a number that its bytes, product, category and role decide."""
+        told = [
+            f"{role}\0{name}\0".encode() + column.tobytes()
+            for name, column in zip(self.product_ids.tolist(), self.column, strict=True)
+        ]
+        each = zip(self.product.tolist(), self.sha256.tolist(), strict=True)
+        numbers = [hashlib.blake2b(told[product] + digest, digest_size=8).digest() for product, digest in each]
+        return np.frombuffer(b"".join(numbers), np.uint64)
+
+    @property
+    def picture_digest(self) -> str:
+        """What makes these pictures these, in their order, whatever they show."""
+        return hashlib.sha256(b"".join(self.sha256.tolist())).hexdigest()
+
     @property
     def digest(self) -> str:
         """What makes these photos these: products, categories and bytes, in their order."""
         told = hashlib.sha256()
-        for name, column in zip(self.product_ids.tolist(), self.column.tolist(), strict=True):
-            told.update(f"{name}\0{column}\n".encode())
+        for name, column in zip(self.product_ids.tolist(), self.column, strict=True):
+            told.update(f"{name}\0".encode() + column.tobytes())
         for product, digest in zip(self.product.tolist(), self.sha256.tolist(), strict=True):
             told.update(f"{product}\0".encode() + digest)
         return told.hexdigest()

@@ -66,10 +66,10 @@ def bundle_of(
     ids = held.product_ids.astype(np.str_)
     answers = Answers.from_probabilities(ids, held.column, crossed.apply(told, columns, each), columns)
     classifier = Classifier((Member(blueprint.name, Flat(head_of(network), 1.0), SCORES),), (1.0,), crossed.calibration)
-    figures = {"validation": score(answers, resamples=0).to_dict()}
+    figures = {facts["calibrated_on"]: score(answers, resamples=0).to_dict()}
     bundle = Bundle(
         layout=FeatureLayout((BackboneSpec(card, settings.sides_px[-1], 0),)), columns=columns, classifier=classifier,
-        facts=facts | {"estimates": figures, "calibration": crossed.calibration.stored(), "calibrated_on": "validation"},
+        facts=facts | {"estimates": figures, "calibration": crossed.calibration.stored()},
         weights={name: graph}, held_out_table=answers_to_parquet(answers),
         left_out_table=answers_to_parquet(answers.take(np.zeros(len(answers), np.bool_))),
         kept={

@@ -45,15 +45,14 @@ class PhotoSamples:
         """Yield normalized photos, changed anew in every epoch."""
         needed = self._augmentation.needed_px
 
-        def decoded(part: Numbers) -> tuple[Numbers, list[NDArray[np.uint8]]]:
-            return part, [decode(data, minimum_side_px=needed).pixels for data in self._photos.pictures(part)]
+        def changed(part: Numbers) -> Tensor:
+            return torch.stack([
+                self._augmentation(decode(data, minimum_side_px=needed).pixels, number_of(self._seed, epoch, int(photo)))
+                for photo, data in zip(part, self._photos.pictures(part), strict=True)
+            ])  # fmt: skip
 
-        for part, pixels in map_ordered(decoded, parts, available_cores()):
-            changed = [
-                self._augmentation(each, number_of(self._seed, epoch, int(photo)))
-                for photo, each in zip(part, pixels, strict=True)
-            ]
-            yield self._normalize(torch.stack(changed))
+        for photos in map_ordered(changed, parts, available_cores()):
+            yield self._normalize(photos)
 
 
 class HeldSamples:
@@ -80,9 +79,9 @@ class Normalization:
     """uint8 photos (n, 3, h, w) to float32 with a backbone's mean and spread."""
 
     def __init__(self, mean: Color, std: Color) -> None:
-        self._mean = torch.tensor(mean).view(1, 3, 1, 1)
-        self._std = torch.tensor(std).view(1, 3, 1, 1)
+        self._mean = 255 * torch.tensor(mean).view(1, 3, 1, 1)
+        self._std = 255 * torch.tensor(std).view(1, 3, 1, 1)
 
     def __call__(self, photos: Tensor) -> Tensor:
         """Return the normalized photos."""
-        return (photos.float() / 255 - self._mean) / self._std
+        return photos.float().sub_(self._mean).div_(self._std)

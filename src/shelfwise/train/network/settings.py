@@ -21,10 +21,12 @@ _FINETUNED_STAGES = "2"
 class Settings:
     """How a network learns; see NetworkOptions for what the fields mean.
 
-    rate: learning rate of the body; sides_px: one after the other; changes: of every photo, at random.
+    rate: learning rate of the body; sides_px: one after the other; changes: of every photo, at random; start_sha256: of all
+    weights that it starts with.
     """
 
     network: str
+    learn: str
     start: str
     finetune: bool
     tune: str
@@ -59,6 +61,7 @@ class Settings:
     clip_norm: float
     bf16: bool
     seed: int
+    start_sha256: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
@@ -67,11 +70,13 @@ class Settings:
 
 def settle(options: TrainOptions, how: NetworkOptions, blueprint: Blueprint) -> Settings:
     """Fill in what the options leave open."""
-    begun = how.start != "random"
+    start = how.start or ("random" if blueprint.fetch is None else "pretrained")
+    begun = start != "random"
     head_rate = how.head_rate if how.head_rate is not None else (_HEAD_TIMES if begun else 1.0)
     return Settings(
         network=blueprint.name,
-        start=how.start,
+        learn=how.learn,
+        start=start,
         finetune=how.finetune,
         tune=how.tune or (_FINETUNED_STAGES if how.finetune else "all"),
         gradual=how.gradual,

@@ -1,0 +1,5 @@
+"""`python -m shelfwise`: how torchrun and accelerate start it in several processes."""
+
+from shelfwise.cli.main import main
+
+main()

@@ -1,0 +1,110 @@
+"""Which learning rate to take: the loss while the rate grows from far too low until the network comes apart."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import count
+from math import inf, isfinite
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from shelfwise.progress import Progress
+from shelfwise.train.network.augment import number_of
+from shelfwise.train.network.losses import Loss
+from shelfwise.train.network.mixing import mixed
+from shelfwise.train.network.optimizers import grouped_parameters, new_optimizer
+from shelfwise.train.network.order import order_of
+from shelfwise.train.network.samples import Samples
+from shelfwise.train.network.settings import Settings
+from shelfwise.train.network.trained_part import TrainedPart, set_trained
+
+_LEAST, _MOST, _STEPS = 1e-7, 10.0, 100
+"""Rates that are tried, and in how many steps. Source: fastai's lr_find."""
+_SMOOTHING = 0.9
+_APART = 4.0
+"""The loss that is so many times the lowest ends the search. Source: fastai's lr_find."""
+
+
+@dataclass(frozen=True)
+class RateSearch:
+    """What a search found: rates (k,) of the body, the smoothed losses (k,) at each, in nats, and the rate to take."""
+
+    rates: list[float]
+    losses: list[float]
+    rate: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the search as JSON values."""
+        return asdict(self)
+
+
+def find_rate(
+    network: nn.Module, part: TrainedPart, settings: Settings, samples: Samples, column: NDArray[np.int32], loss: Loss,
+    device: torch.device, progress: Progress,
+) -> RateSearch:  # fmt: skip
+    """Train a copy of a network for at most 100 steps, each with a higher rate than the one before.
+
+    Other groups of weights learn as many times faster or slower than the body as they will.
+    Source: Smith, Cyclical Learning Rates (2017), section 3.3.
+    """
+    tried = copy.deepcopy(network)
+    set_trained(tried, part, 0, settings.freezes_batch_norm)
+    optimizer = new_optimizer(grouped_parameters(tried, part, replace(settings, rate=1.0)), settings)
+    shares = [group["lr"] for group in optimizer.param_groups]
+    rates: list[float] = []
+    losses: list[float] = []
+    mean, lowest = 0.0, inf
+    with progress.task("try learning rates", _STEPS) as advance:
+        for step, (inputs, target) in enumerate(_steps(samples, column, loss, settings)):
+            rate = _LEAST * (_MOST / _LEAST) ** (step / (_STEPS - 1))
+            for group, share in zip(optimizer.param_groups, shares, strict=True):
+                group["lr"] = rate * share
+            torch.manual_seed(number_of(settings.seed, step, "rate"))
+            found = loss(tried(inputs.to(device)).float(), target.to(device))
+            mean = _SMOOTHING * mean + (1 - _SMOOTHING) * float(found.detach())
+            smoothed = mean / (1 - _SMOOTHING ** (step + 1))
+            lowest = min(lowest, smoothed)
+            if not isfinite(smoothed) or smoothed > _APART * lowest:
+                break
+            rates.append(rate)
+            losses.append(smoothed)
+            optimizer.zero_grad()
+            found.backward()
+            optimizer.step()
+            advance(1)
+    return RateSearch(rates, losses, valley(rates, losses))
+
+
+def _steps(
+    samples: Samples, column: NDArray[np.int32], loss: Loss, settings: Settings
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield inputs and targets of as many steps as are tried, from the same epochs that the training begins with."""
+    left = _STEPS
+    for epoch in count():
+        order = order_of(column, epoch, settings)
+        parts = [order[start : start + settings.batch] for start in range(0, len(order), settings.batch)][:left]
+        left -= len(parts)
+        for step, (part, inputs) in enumerate(zip(parts, samples.batches(epoch, parts), strict=True)):
+            yield mixed(inputs, loss.target(torch.from_numpy(column[part])), settings, (epoch, step, 0))
+        if not left:
+            return
+
+
+def valley(rates: Sequence[float], losses: Sequence[float]) -> float:
+    """Return the rate in the middle of the longest fall: of the most losses of which each is lower than all before it.
+
+    Source: the suggestion called valley in fastai's lr_find, which takes the middle of the same losses.
+    """
+    length, start = [1] * len(losses), list(range(len(losses)))
+    for later, loss in enumerate(losses):
+        for earlier in range(later):
+            if loss < losses[earlier] and length[earlier] >= length[later]:
+                length[later], start[later] = length[earlier] + 1, start[earlier]
+    end = length.index(max(length))
+    return rates[(start[end] + end) // 2]
