@@ -14,14 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import harness
 import numpy as np
 import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+import harness
 from shelfwise.backbones.cards import find_card
-from shelfwise.backbones.products import embedded_layout, usable_images
+from shelfwise.backbones.products import embedded_layout
 from shelfwise.catalog import Catalog
 from shelfwise.embed import embed
 from shelfwise.images.preprocess import Preprocessing, prepare
@@ -38,6 +38,7 @@ FOLDS, RESAMPLES = 5, 2000
 PENALTIES = np.geomspace(0.1, 1000, 17)
 Numbers = NDArray[np.floating[Any]]
 Labels = NDArray[np.bool_]
+Names = tuple[str, ...]
 Answered = tuple[Labels, dict[str, Any]]
 
 
@@ -51,7 +52,7 @@ def catalog_at(path: Path) -> Catalog:
     return Catalog(path)
 
 
-def vectors_and_labels(catalog: Catalog, split: str, names: tuple[str, ...]) -> tuple[Numbers, Labels]:
+def vectors_and_labels(catalog: Catalog, split: str, names: Names) -> tuple[Numbers, Labels]:
     layout, photos = embedded_layout(catalog), read_labeled_photos(catalog, [split], names)
     raw = []
     for spec in layout.specs:
@@ -87,22 +88,22 @@ def ridge(x: Numbers, y: Labels, asked: Numbers) -> Answered:
 def logistic(x: Numbers, y: Labels, asked: Numbers) -> Answered:
     """Penalty by the log-loss and threshold by the scores of five folds."""
     fold = np.random.default_rng(0).permutation(len(x)) % FOLDS
+    z, z_asked = in_coordinates(x, asked)
     crossed: dict[float, Numbers] = {}
-    for penalty in (3.0, 10.0, 30.0, 100.0, 300.0):
+    for penalty in (0.3, 1.0, 3.0, 10.0):
         crossed[penalty] = np.empty(y.shape)
         for part in range(FOLDS):
-            crossed[penalty][fold == part] = _logistic(x[fold != part], y[fold != part], penalty, x[fold == part])
+            crossed[penalty][fold == part] = _logistic(z[fold != part], y[fold != part], penalty, z[fold == part])
     penalty = min(crossed, key=lambda each: _log_loss(crossed[each], y))
     threshold = best_threshold(crossed[penalty], y)
-    return _logistic(x, y, penalty, asked) >= threshold, {"penalty": penalty, "threshold": threshold}
+    return _logistic(z, y, penalty, z_asked) >= threshold, {"penalty": penalty, "threshold": threshold}
 
 
-def _logistic(x: Numbers, y: Labels, penalty: float, asked: Numbers) -> Numbers:
+def _logistic(z: Numbers, y: Labels, penalty: float, z_asked: Numbers) -> Numbers:
     """Learn all attributes at once by L-BFGS; the penalty is that of the sum over photos, halved."""
     from scipy.optimize import minimize
     from scipy.special import expit
 
-    z, z_asked = in_coordinates(x, asked)
     n, d, c = len(z), z.shape[1], y.shape[1]
     begin = np.zeros((d + 1, c))
     begin[-1] = np.log((y.sum(axis=0) + 0.5) / (n - y.sum(axis=0) + 0.5))
@@ -114,7 +115,7 @@ def _logistic(x: Numbers, y: Labels, penalty: float, asked: Numbers) -> Numbers:
         value = np.logaddexp(0, scores).sum() - scores[y].sum() + penalty / 2 * (w[:-1] ** 2).sum()
         return float(value), np.concatenate([z.T @ wrong + penalty * w[:-1], wrong.sum(axis=0)[None]]).ravel()
 
-    learned = minimize(loss, begin.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 200}).x.reshape(d + 1, c)
+    learned = minimize(loss, begin.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 60}).x.reshape(d + 1, c)
     return np.asarray(expit(z_asked @ learned[:-1] + learned[-1]))
 
 
@@ -122,20 +123,20 @@ def _log_loss(told: Numbers, y: Labels) -> float:
     return float(-np.log(np.clip(np.where(y, told, 1 - told), 1e-7, 1)).mean())
 
 
-def tuned(catalog: Catalog, to: Path, options: TrainOptions, how: NetworkOptions) -> Answered:
-    """Fine-tune by the verb, then ask the written graph alone."""
-    summary = train(catalog.path, to, options, how, say=print)
+def tuned(catalog: Catalog, to: Path, options: TrainOptions, how: NetworkOptions, names: Names) -> Answered:
+    """Fine-tune by the verb, where this was not done already, then ask the written graph alone."""
+    if not to.exists():
+        train(catalog.path, to, options, how, say=print)
     told = json.loads({entry.key: entry.value for entry in onnx.load(to).metadata_props}["shelfwise.attributes"])
     card, session = find_card(str(to)), ort.InferenceSession(to.read_bytes())
-    photos = read_labeled_photos(catalog, ["validation"], told["names"])
-    answers = []
+    photos = read_labeled_photos(catalog, ["validation"], names)
+    probabilities = np.zeros((len(photos), len(names)))  # a network knows the attributes of its training photos only
+    known = [names.index(name) for name in told["names"]]
     for row in range(len(photos)):
         pixels = prepare(photos.pictures(np.array([row]))[0], Preprocessing(card.side_px, card.fit))
         inputs = ((pixels / 255 - card.mean) / card.std).transpose(2, 0, 1)[None].astype(np.float32)
-        answers.append(session.run(["attributes"], {"photos": inputs})[0][0])
-    facts = {"threshold": told["threshold"], "held-apart tenth": summary.facts["estimates"]["validation"]["micro_f1"],
-             "best epoch": summary.facts["network"]["best_epoch"]}  # fmt: skip
-    return np.stack(answers) >= told["threshold"], facts
+        probabilities[row, known] = session.run(["attributes"], {"photos": inputs})[0][0]
+    return probabilities >= told["threshold"], {"threshold": told["threshold"]}
 
 
 def resampled(answered: Labels, labels: Labels) -> Numbers:
@@ -147,53 +148,54 @@ def resampled(answered: Labels, labels: Labels) -> Numbers:
 
 
 def page(sides: dict[str, dict[str, Any]], on: dict[str, Any]) -> str:
-    lines = ["| side | micro-F1 on 300 photos (95 %) | over ridge (95 %) | seconds | chosen inside the training photos |", "|---|---|---|---|---|"]
+    lines = [
+        "| side | micro-F1 on 300 photos (95 %) | over ridge (95 %) | seconds | chosen inside the training photos |",
+        "|---|---|---|---|---|",
+    ]
     for name, side in sides.items():
-        chosen = ", ".join(f"{k} {v:.4g}" for k, v in side["facts"].items())
-        over = "" if name == "ridge" else f"{side['over']:+.3f} ({side['over_low']:+.3f} - {side['over_high']:+.3f})"
-        lines.append(f"| {name} | {side['value']:.3f} ({side['low']:.3f} - {side['high']:.3f}) | {over} | {side['seconds']:.0f} | {chosen} |")
-    return "\n".join(["# Attributes of street-fashion photos", "", __doc__.strip(), "", *lines, "",
-                      f"{on['cpu']}, {on['cores']} cores, load before {on['load_before']}", ""])  # fmt: skip
+        chosen = ", ".join(f"{what} {value:.4g}" for what, value in side["facts"].items())
+        value, over = (" - ".join(f"{each:+.3f}" for each in side[key]) for key in ("interval", "over_interval"))
+        figures = f"{side['value']:.3f} ({value.replace('+', '')}) | {side['over']:+.3f} ({over})"
+        lines.append(f"| {name} | {figures} | {side['seconds']:.0f} | {chosen} |")
+    told = f"{on['cpu']}, {on['cores']} cores, load before {on['load_before']}"
+    return "\n".join(["# Attributes of street-fashion photos", "", (__doc__ or "").strip(), "", *lines, "", told, ""])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--catalog", type=Path, default=HERE / "data" / "ccp.catalog")
-    parser.add_argument("--work", type=Path, default=HERE / "data")
+    parser.add_argument(
+        "--tuned", type=Path, default=HERE / "data" / "ccp-tuned.onnx", help="the network, learned if absent"
+    )
+    parser.add_argument("--views", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--quick", action="store_true", help="one view, two epochs: says whether the script works")
     asked = parser.parse_args()
     on, catalog = harness.machine(), catalog_at(asked.catalog)
     names = attribute_names(catalog, ["train", "validation"])
     x, y = vectors_and_labels(catalog, "train", names)
     x_asked, labels = vectors_and_labels(catalog, "validation", names)
-    to = asked.work / "ccp-tuned.onnx"
-    for left in (to, to.with_suffix(".toml")):
-        left.unlink(missing_ok=True)
-    views, epochs = (1, 2) if asked.quick else (4, 12)
-    how = NetworkOptions(learn="attributes", finetune=True, side="256", views=views, augment="crop=0.8+flip=0.5", log="none")
+    views, epochs = (1, 2) if asked.quick else (asked.views, asked.epochs)
+    how = NetworkOptions(
+        learn="attributes", finetune=True, side="256", views=views, augment="crop=0.8+flip=0.5", log="none"
+    )
+    options = TrainOptions(network="lite0", epochs=epochs)
     runs: dict[str, Callable[[], Answered]] = {
         "ridge": lambda: ridge(x, y, x_asked),
         "logistic": lambda: logistic(x, y, x_asked),
-        "fine-tuned": lambda: tuned(catalog, to, TrainOptions(network="lite0", epochs=epochs), how),
+        "fine-tuned": lambda: tuned(catalog, asked.tuned, options, how, names),
     }
     sides: dict[str, dict[str, Any]] = {}
     drawn: dict[str, Numbers] = {}
     for name, run in runs.items():
         started = time.perf_counter()
         answered, facts = run()
-        asked_labels = labels
-        if answered.shape[1] != labels.shape[1]:  # a network knows the attributes of its training photos only
-            known = [names.index(each) for each in attribute_names(catalog, ["train"])]
-            whole = np.zeros(labels.shape, np.bool_)
-            whole[:, known] = answered
-            answered = whole
-        drawn[name] = resampled(answered, asked_labels)
-        low, high = percentile_interval(drawn[name])
-        over = drawn[name] - drawn["ridge"]
-        sides[name] = {"value": micro_f1(answered, labels), "low": low, "high": high, "facts": facts,
-                       "seconds": time.perf_counter() - started}  # fmt: skip
-        sides[name]["over"] = sides[name]["value"] - sides["ridge"]["value"]
-        sides[name]["over_low"], sides[name]["over_high"] = percentile_interval(over)
+        value, drawn[name] = micro_f1(answered, labels), resampled(answered, labels)
+        sides[name] = {
+            "value": value, "interval": percentile_interval(drawn[name]), "facts": facts,
+            "over": value - sides["ridge"]["value"] if sides else 0.0,
+            "over_interval": percentile_interval(drawn[name] - drawn["ridge"]), "seconds": time.perf_counter() - started,
+        }  # fmt: skip
         print(name, json.dumps(sides[name]))
     stem = harness.RESULTS / ("attributes-quick" if asked.quick else "attributes")
     stem.with_suffix(".json").write_text(json.dumps({"machine": on, "sides": sides}, indent=1) + "\n")

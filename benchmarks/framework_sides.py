@@ -1,14 +1,15 @@
 """The sides of frameworks.py: the same small network learns in one of them, and says what it measured.
 
-`python benchmarks/framework_sides.py SIDE` reads a job from standard input and writes one line of JSON: seconds of every epoch with
-its validation, accuracy on the validation photos after each, and what the weights of the best epoch answer for the test photos.
-Each side is written as its own documentation shows, with what its defaults leave open set to the same: network, initial weights,
-AdamW, cosine schedule, flip, photos squashed to the side by bicubic interpolation, threads and workers as many as there are cores.
+`python benchmarks/framework_sides.py SIDE` reads a job from standard input and writes one line of JSON: seconds of every epoch
+with its validation, accuracy on the validation photos after each, and what the weights of the best epoch answer for the test
+photos. Each side is written as its own documentation shows, with what its defaults leave open set to the same: network, initial
+weights, AdamW, cosine schedule, flip, photos squashed by bicubic interpolation, as many threads and workers as there are cores.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import json
 import os
 import sys
@@ -19,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import harness
+
 Rows = list[tuple[str, int]]
 MEAN = STD = 0.5
 EPSILON = 1e-8  # torch's, of AdamW
@@ -26,17 +29,18 @@ WIDTHS, MAP, HIDDEN = (32, 64, 128), 4, 128
 
 
 class Clock:
-    """Starts epochs, one after the other; `seconds` of each that has ended."""
+    """Marks where an epoch begins, and where the last one ends: seconds and processor seconds between the marks."""
 
     def __init__(self) -> None:
-        self.starts: list[float] = []
+        self.marks: list[tuple[float, float]] = []
 
-    def epoch(self) -> None:
-        self.starts.append(time.monotonic())
+    def mark(self) -> None:
+        self.marks.append((time.monotonic(), harness.cpu_seconds()))
 
-    @property
-    def seconds(self) -> list[float]:
-        return [after - before for before, after in zip(self.starts, self.starts[1:], strict=False)]
+    def measured(self, called: float) -> dict[str, Any]:
+        lasted = [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(self.marks)]
+        seconds, cpu_seconds = zip(*lasted, strict=True)
+        return {"start_s": self.marks[0][0] - called, "epochs_s": seconds, "epochs_cpu_s": cpu_seconds}
 
 
 def small_cnn(categories: int, side_px: int) -> Any:
@@ -67,7 +71,7 @@ def shelfwise_side(job: dict[str, Any], precision: str) -> dict[str, Any]:
         @contextmanager
         def task(self, label: str, total: int | None, to_come: int = 0) -> Iterator[Any]:  # noqa: ARG002
             if label.startswith(("epoch", "write the bundle")):
-                clock.epoch()
+                clock.mark()
             yield lambda _steps: None
 
     options = TrainOptions(
@@ -92,20 +96,20 @@ def fastai_side(job: dict[str, Any]) -> dict[str, Any]:
     from fastai.callback.schedule import ParamScheduler, SchedCos
     from fastai.callback.tracker import SaveModelCallback
     from fastai.data.all import CategoryBlock, DataBlock, IndexSplitter
+    from fastai.data.transforms import Normalize
     from fastai.learner import Callback, Learner
     from fastai.metrics import accuracy
     from fastai.optimizer import OptimWrapper
     from fastai.vision.augment import Flip, Resize, ResizeMethod
-    from fastai.vision.data import ImageBlock
     from fastai.vision.core import PILImage
-    from fastai.data.transforms import Normalize
+    from fastai.vision.data import ImageBlock
     from PIL.Image import Resampling
 
     clock = Clock()
 
     class Watch(Callback):
         def before_epoch(self) -> None:
-            clock.epoch()
+            clock.mark()
 
     torch.manual_seed(job["seed"])
     rows = job["train"] + job["validation"]
@@ -130,7 +134,7 @@ def fastai_side(job: dict[str, Any]) -> dict[str, Any]:
         best = SaveModelCallback(monitor="accuracy")
         with learner.no_logging(), learner.no_bar():
             learner.fit(job["epochs"], cbs=[Watch(), cosine, best])
-        clock.epoch()
+        clock.mark()
         validation = [float(values[-1]) for values in learner.recorder.values]
         with learner.no_bar():
             told, _ = learner.get_preds(dl=loaders.test_dl(job["test"]))
@@ -151,7 +155,7 @@ def keras_side(job: dict[str, Any], backend: str) -> dict[str, Any]:
 
     class Watch(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            clock.epoch()
+            clock.mark()
 
     class Photos(keras.utils.PyDataset):
         def __init__(self, rows: Rows, shuffled: bool) -> None:
@@ -204,14 +208,14 @@ def keras_side(job: dict[str, Any], backend: str) -> dict[str, Any]:
         done = model.fit(
             train, validation_data=held, epochs=job["epochs"], callbacks=[Watch(), best], verbose=0, shuffle=False
         )
-        clock.epoch()
+        clock.mark()
         model.load_weights(file)
     told = model.predict(Photos(job["test"], shuffled=False), verbose=0)
     return {"clock": clock, "validation": done.history["val_accuracy"], "test": told.argmax(axis=1).tolist()}
 
 
 def torch_side(job: dict[str, Any]) -> dict[str, Any]:
-    """Write the loop of timm's train.py plainly: DataLoader with workers, timm's optimizer and schedule, torchvision's transforms."""
+    """Write the loop of timm's train.py plainly: DataLoader, timm's optimizer and schedule, torchvision's transforms."""
     import copy
 
     import timm.optim
@@ -256,7 +260,7 @@ def torch_side(job: dict[str, Any]) -> dict[str, Any]:
     clock, curve, best = Clock(), [], {}
     step = 0
     for _ in range(job["epochs"]):
-        clock.epoch()
+        clock.mark()
         network.train()
         for photos, labels in train:
             optimizer.zero_grad()
@@ -267,7 +271,7 @@ def torch_side(job: dict[str, Any]) -> dict[str, Any]:
         curve.append(float((answers(held) == truth).float().mean()))
         if curve[-1] == max(curve):
             best = copy.deepcopy(network.state_dict())
-    clock.epoch()
+    clock.mark()
     network.load_state_dict(best)
     return {"clock": clock, "validation": curve, "test": answers(loader(job["test"])).tolist()}
 
@@ -294,8 +298,7 @@ def main() -> None:
         return
     job = json.loads(sys.stdin.read())
     measured = side(job)
-    clock = measured.pop("clock")
-    measured |= {"epochs_s": clock.seconds, "start_s": clock.starts[0] - job["called"], "versions": versions}
+    measured |= measured.pop("clock").measured(job["called"]) | {"versions": versions}
     answer.write(json.dumps(measured))
 
 

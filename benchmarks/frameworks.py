@@ -1,9 +1,9 @@
 """The same small network, photos and epochs in shelfwise, fastai, Keras and plain torch: seconds an epoch, accuracy, memory.
 
-Grocery's 81 categories at 64 px, from the same JPEG files (shelfwise: from its catalog, which `hierarchy.py` makes); small-cnn with
-torch's initial weights, batches of 32, AdamW, cosine schedule, flip. The sides are in framework_sides.py. Each training is a process
-of its own; the sides go by turns, a seed each. An epoch includes its validation; its seconds are the median of all but each
-training's first. The weights of the epoch that is best on validation answer the test photos.
+Grocery's 81 categories at 64 px, from the same JPEG files (shelfwise: from its catalog, which `hierarchy.py` makes); small-cnn
+with torch's initial weights, batches of 32, AdamW, cosine schedule, flip. The sides are in framework_sides.py. Each training is a
+process of its own; the sides go by turns, a seed each. An epoch includes its validation; its seconds are the median of all but
+each training's first. The weights of the epoch that is best on validation answer the test photos.
 
 The other frameworks are installed apart from shelfwise, and looked for with `--python`; a side that is not there is left out:
 
@@ -131,8 +131,10 @@ def summary(side: str, runs: list[dict[str, Any]], truth: list[int]) -> dict[str
     right = [sum(a == b for a, b in zip(run["test"], truth, strict=True)) / len(truth) for run in runs]
     mean = statistics.mean(right)
     epochs = [seconds for run in runs for seconds in run["epochs_s"][1:]]
+    cpu = [seconds for run in runs for seconds in run["epochs_cpu_s"][1:]]
     return {
         "side": side, "epoch_s": statistics.median(epochs), "epoch_s_least": min(epochs), "epoch_s_most": max(epochs),
+        "epoch_cpu_s": statistics.median(cpu),
         "first_epoch_s": statistics.median(run["epochs_s"][0] for run in runs),
         "start_s": statistics.median(run["start_s"] for run in runs), "peak_mib": max(run["peak_mib"] for run in runs),
         "validation": statistics.mean(max(run["validation"]) for run in runs),
@@ -143,21 +145,22 @@ def summary(side: str, runs: list[dict[str, Any]], truth: list[int]) -> dict[str
 
 def page(rows: list[dict[str, Any]], missing: dict[str, str], on: dict[str, Any], quick: bool, epochs: int) -> str:
     ours = next(row["epoch_s"] for row in rows if row["side"] == OURS)
-    head = ["side", "seconds an epoch", "least - most", "times shelfwise's", "first epoch", "start, seconds", "peak MiB",
-            "validation, best epoch", "test (95 %)", "test, by seed"]  # fmt: skip
+    head = ["side", "seconds an epoch", "least - most", "times shelfwise's", "processor seconds", "first epoch",
+            "start, seconds", "peak MiB", "validation, best epoch", "test (95 %)", "test, by seed"]  # fmt: skip
     lines = [
         "# The same small network in four frameworks", "",
         f"`python benchmarks/frameworks.py{' --quick' if quick else ''}`, {date.today().isoformat()}, {epochs} epochs, "
         f"{len(rows[0]['test_of_seeds'])} seeds{': a quick run, too short to judge by' if quick else ''}.",
         f"Machine: {on['cpu']}, {on['cores']} cores, {on['system']}, load {on['load_before']} before the run.", "",
-        *(__doc__ or "").partition("\n\n    python")[0].strip().splitlines()[:-2], "",
+        *(__doc__ or "").partition("The other frameworks")[0].strip().splitlines(), "",
         f"| {' | '.join(head)} |", "|" + "---|" * len(head),
     ]  # fmt: skip
     for row in rows:
         low, high = row["test_interval"]
         cells = [
             row["side"], f"{row['epoch_s']:.2f}", f"{row['epoch_s_least']:.2f} - {row['epoch_s_most']:.2f}",
-            f"{row['epoch_s'] / ours:.2f}", f"{row['first_epoch_s']:.2f}", f"{row['start_s']:.1f}", f"{row['peak_mib']:,.0f}",
+            f"{row['epoch_s'] / ours:.2f}", f"{row['epoch_cpu_s']:.2f}", f"{row['first_epoch_s']:.2f}",
+            f"{row['start_s']:.1f}", f"{row['peak_mib']:,.0f}",
             f"{100 * row['validation']:.1f}", f"{100 * row['test']:.1f} ({100 * low:.1f} - {100 * high:.1f})",
             ", ".join(f"{100 * value:.1f}" for value in row["test_of_seeds"]),
         ]  # fmt: skip

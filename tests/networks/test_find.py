@@ -26,13 +26,18 @@ def test_what_is_no_ending_is_refused(text: str):
         parse_ending(text)
 
 
-def test_report_3_lays_the_maps_of_vgg_and_resnet_flat():
-    for name, body, features in (
-        ("vgg16", 14_714_688, 7 * 7 * 512), ("vgg19", 20_024_384, 7 * 7 * 512), ("resnet50", 23_508_032, 7 * 7 * 2048),
-    ):  # fmt: skip
-        network = new_network(find_network(f"{name}+flatten"), 3, 0.0, 0)
-        assert classifier_of(network)[1].in_features == features
-        assert sum(p.numel() for p in network.parameters()) == body + features * 3 + 3, name
+@pytest.mark.parametrize(
+    ("name", "body", "features"),
+    [
+        ("vgg16", 14_714_688, 7 * 7 * 512),
+        pytest.param("vgg19", 20_024_384, 7 * 7 * 512, marks=pytest.mark.slow),
+        pytest.param("resnet50", 23_508_032, 7 * 7 * 2048, marks=pytest.mark.slow),
+    ],
+)
+def test_report_3_lays_the_maps_of_vgg_and_resnet_flat(name: str, body: int, features: int):
+    network = new_network(find_network(f"{name}+flatten"), 3, 0.0, 0)
+    assert classifier_of(network)[1].in_features == features
+    assert sum(p.numel() for p in network.parameters()) == body + features * 3 + 3
 
 
 def test_a_map_laid_flat_stays_as_it_is_at_the_networks_own_side_and_is_averaged_at_others():
@@ -58,5 +63,5 @@ def test_a_network_without_a_map_cannot_be_laid_flat(name: str):
 
 
 def test_the_nearest_name_is_proposed_and_those_that_need_no_network_are_listed():
-    with pytest.raises(OptionError, match="did you mean 'se-resnet18'.*small-cnn, lite0, lite1, lite2, and timm's"):
-        find_network("seresnet-18")
+    with pytest.raises(OptionError, match="did you mean 'se-resnet18-transformer'.*small-cnn, lite0, lite1, lite2, and timm's"):
+        find_network("se-resnet18-transfomer")

@@ -22,7 +22,6 @@ from drawn_shop import photo, shelf, write
 from shelfwise.images.draw import KINDS
 from shelfwise.ingest import FolderSource, ingest
 
-pytest.importorskip("torch")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
@@ -35,7 +34,9 @@ HOW = (
     "--network", "small-cnn", "--start", "random", "--side", "32", "--epochs", EPOCHS, "--batch", 4, "--dropout", "0.3",
     "--ema", "0.9", "--mixup", "0.2",
 )  # fmt: skip
-KINDS_OF_RUN = {"plain": (), "finetune": ("--finetune", "--tune", "2", "--views", "2")}
+FINETUNE = ("--finetune", "--tune", "2", "--views")
+KINDS_OF_RUN = {"plain": (), "finetune": (*FINETUNE, "2"), "many views": (*FINETUNE, "60")}
+TWO = ("plain", "finetune")
 OFTEN, EVERY_STEP = ("--checkpoint-minutes", "0.0004"), ("--checkpoint-minutes", "0.0000001")
 SAME = ("network.safetensors", "classifier.safetensors", "held_out.parquet", "golden.safetensors", "backbones/x.onnx")
 
@@ -104,7 +105,7 @@ def facts(bundle: Path) -> dict:
 def whole(jobs: Jobs, place: Path) -> dict[str, dict[str, object]]:
     """What the runs come to that nobody stops."""
     told = {}
-    for kind in KINDS_OF_RUN:
+    for kind in TWO:
         shop = Shop(jobs, place / kind, place / "shop.catalog")
         done = shop.train(kind)
         assert done.code == 0, done.said
@@ -121,7 +122,7 @@ def moment(chance: random.Random, in_save: bool) -> tuple[tuple[str, ...], dict[
     return ("killed_in_step", str(step), str(wait_s)), {}, OFTEN
 
 
-@pytest.mark.parametrize("kind", KINDS_OF_RUN)
+@pytest.mark.parametrize("kind", TWO)
 def test_a_training_that_is_killed_at_any_moment_ends_with_the_same_bits(
     shop: Shop, whole: dict[str, dict[str, object]], kind: str
 ):

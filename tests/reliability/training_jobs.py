@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import threading
 from functools import cache
@@ -55,12 +56,17 @@ def from_what_was_drawn_before(job: str, *arguments: str) -> None:
     JOBS[job](*arguments)
 
 
-def without_activations(job: str, *arguments: str) -> None:
+def without_asking(job: str, *arguments: str) -> None:
     """Do a job in which nobody asks beforehand whether there is room for activations."""
     import shelfwise.train.network.cache as cache
 
     cache._SPARE = 0.0
     JOBS[job](*arguments)
+
+
+def copy(source: str, target: str) -> None:
+    """Copy a folder to where others see it."""
+    shutil.copytree(source, target)
 
 
 def curve_of(bundle: str) -> list[dict[str, Any]]:
@@ -83,10 +89,10 @@ def _warm_up() -> None:
     result.golden_pictures = drawn
 
 
-for own in (killed_in_step, stopped_in_step, from_what_was_drawn_before, without_activations):
+for own in (killed_in_step, stopped_in_step, from_what_was_drawn_before, without_asking, copy):
     JOBS[own.__name__] = own
 
 if __name__ == "__main__":
-    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     _warm_up()
     serve()

@@ -21,6 +21,7 @@ Source = Literal["package", "hub", "file"]
 Pool = Literal["none", "first", "mean", "map"]
 View = Literal["whole", "middle"]
 SIDES_PX = range(32, 1025)
+TRAINED_HERE = ", trained by shelfwise"
 
 # Named sets of backbones. Source: docs/experiments.md, entries on the default, the fast and the best preset.
 PRESETS = {
@@ -96,6 +97,11 @@ class BackboneCard:
         wrong = [problem for problem, is_there in problems.items() if is_there]
         if wrong:
             raise BackboneError(f"card {self.name}: {'; '.join(wrong)}")
+
+    @property
+    def was_trained_here(self) -> bool:
+        """Whether the network learned from products of a catalog, as its title says: those look better to it than others."""
+        return self.title.endswith(TRAINED_HERE)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the card as JSON values."""
@@ -188,7 +194,7 @@ def find_card(name: str) -> BackboneCard:
     path = Path(name)
     if path.suffix in (".toml", ".onnx"):
         return _read_card(path.with_suffix(".toml"))
-    if path.suffix in (".bundle", ".zip") or (path / _DESCRIPTION).exists():
+    if _is_bundle(path):
         return _card_in_bundle(path)
     cards = packaged_cards()
     if name not in cards:
@@ -216,6 +222,10 @@ def _read_card(path: Path) -> BackboneCard:
     if card.source == "package":  # no file may name packages to import
         raise BackboneError(f"{path}: a card of your own has the source file or hub")
     return card
+
+
+def _is_bundle(path: Path) -> bool:
+    return path.suffix in (".bundle", ".zip") or (path / _DESCRIPTION).exists()
 
 
 def _card_in_bundle(path: Path) -> BackboneCard:
@@ -253,6 +263,8 @@ def parse_spec(text: str) -> BackboneSpec:
         raise OptionError(f"{text}: a side of {side_px} px is out of range (32 to 1024)")
     if stages >= len(card.widths):
         raise OptionError(f"{text}: {card.name} offers {len(card.widths) - 1} stages beside its head")
+    if side_px != card.side_px and _is_bundle(Path(match["name"])):
+        raise OptionError(f"{text}: the network of a bundle takes photos of its own side alone: leave out @{side_px}")
     view = cast(View, match["view"] or "whole")
     return BackboneSpec(card, side_px, stages, view)
 

@@ -34,6 +34,7 @@ def evaluated(summary: EvaluateSummary) -> int:
     if "abstention" in m:
         _abstention(m["abstention"])
     _against(m)
+    _beside(m)
     for note in m["notes"]:
         console.print(f"[yellow]note[/]    {plain(note)}")
     if summary.report:
@@ -71,6 +72,21 @@ def _against(m: dict[str, Any]) -> None:
                           f"{found['p_value']:.3g}")  # fmt: skip
         table.add_row("hierarchical F1", *_lead(lead["hierarchical_f1"]))
         console.print(table)
+
+
+def _beside(m: dict[str, Any]) -> None:
+    """Print what else was set beside the answers: a baseline, and the shop that was learned from."""
+    if "baseline" in m:
+        top1 = m["baseline"]["top1"]
+        console.print(
+            f"baseline {plain(m['baseline']['name'])}: {share(top1['value'])} ({share(top1['low'])} - {share(top1['high'])})"
+        )
+    if "shift" in m:
+        inside, lost = m["shift"]["in"]["top1"], m["shift"]["lost"]
+        console.print(
+            f"held out where it learned: {share(inside['value'])}; lost here: {100 * lost['value']:.1f} points "
+            f"({100 * lost['low']:.1f} to {100 * lost['high']:.1f})"
+        )
 
 
 def _lead(found: dict[str, float]) -> tuple[str, str]:

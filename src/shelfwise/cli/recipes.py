@@ -33,7 +33,9 @@ def list_(*, json: bool = False) -> int:
     known = recipes()
     if json:
         told = {"title": "title", "report": "report", "data": "data"}
-        return print_json({name: {key: getattr(each, field) for key, field in told.items()} for name, each in known.items()})
+        return print_json(
+            {name: {key: getattr(each, field) for key, field in told.items()} for name, each in known.items()}
+        )
     return recipe_summaries.listed(known)
 
 

@@ -56,7 +56,9 @@ def train(
     summary = train(
         catalog, to, options, how, progress=progress.bars(), say=lambda line: print(visible(line), file=sys.stderr)
     )
-    if options.network and os.environ.get("RANK", "0") != "0":  # of the processes that torchrun starts the first one tells
+    if (
+        options.network and os.environ.get("RANK", "0") != "0"
+    ):  # of the processes that torchrun starts the first one tells
         return 0
     return print_json(summary.to_dict()) if json else learning_summaries.trained(summary, catalog)
 

@@ -19,6 +19,8 @@ from shelfwise.metrics.answers import Answers
 from shelfwise.metrics.classification import score
 
 _BLOCK = 8192
+# One answer without a probability: it has no other figures.
+_KEPT = ("top1", "macro_f1")
 
 
 def nearest_hash_baseline(bundle: Bundle, catalog: Catalog, answers: Answers, split: str, seed: int) -> dict[str, Any]:
@@ -49,9 +51,11 @@ def nearest_hash_baseline(bundle: Bundle, catalog: Catalog, answers: Answers, sp
         certain = np.zeros((len(column[rows]), len(answers.columns)), np.float32)
         certain[np.arange(len(certain)), column[rows]] = 1
         parts.append(
-            Answers.from_probabilities(answers.product_ids[rows], answers.truth[rows], certain, answers.columns, k=1)
+            Answers.from_probabilities(answers.product_ids[rows], answers.truth[rows], certain, answers.columns)
         )
-    return {"name": "nearest-hash"} | score(Answers.concatenate(parts), seed=seed).to_dict()
+    figures = score(Answers.concatenate(parts), seed=seed).to_dict()
+    levels = {level: {name: of_level[name] for name in _KEPT} for level, of_level in figures["levels"].items()}
+    return {"name": "nearest-hash", "levels": levels} | {name: figures[name] for name in _KEPT}
 
 
 def _hashes(

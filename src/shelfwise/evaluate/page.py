@@ -141,7 +141,7 @@ def _network(told: dict[str, Any]) -> list[tuple[str, str]]:
     sides = ", ".join(f"{side} px" for side in told["sides_px"])
     return [
         ("name", told["network"]),
-        ("started from", told["start"]),
+        ("started from", told.get("started_from", told["start"])),
         ("trained", f"{weights}, {layers}"),
         ("photos", f"{sides}, {told['fit']}, changed at random: {changes}"),
         ("optimizer", f"{told['optimizer']}, rate {told['rate']:.2g} for the body, {told['schedule']}"),

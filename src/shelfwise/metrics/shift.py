@@ -75,6 +75,8 @@ def _by_category(counts: Confusion, answers: Answers) -> dict[str, dict[str, Any
         told[category] = {
             "products": products,
             "recall": None if recall is None else Estimate(recall.value, *wilson_interval(recall)).to_dict(),
-            "taken_for": None if taken_for is None else answers.columns.taxonomy.nodes[counts.categories[taken_for]].name,
+            "taken_for": None
+            if taken_for is None
+            else answers.columns.taxonomy.nodes[counts.categories[taken_for]].name,
         }
     return told

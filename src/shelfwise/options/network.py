@@ -77,7 +77,8 @@ class NetworkOptions:
     batch:
         Photos a step.
     weight_decay:
-        Weight decay.
+        Share of the weights that a step takes away, times the learning rate. Default: 0.01 for adamw, 0.0001 for sgd, 0 for
+        adam and adadelta, where it would act on what they scale.
     momentum:
         Momentum of sgd.
     label_smoothing:
@@ -127,7 +128,7 @@ class NetworkOptions:
     least_rate: float = 1e-4
     early_stopping: int = 0
     batch: int = 32
-    weight_decay: float = 0.01
+    weight_decay: float | None = None
     momentum: float = 0.9
     label_smoothing: float = 0.1
     ema: float = 0.0
@@ -154,7 +155,7 @@ class NetworkOptions:
     def _check_numbers(self) -> None:
         at_least = {
             "gradual": 0, "views": 1, "mixup": 0, "cutmix": 0, "cycle_epochs": 1, "cycle_times": 1, "patience": 0,
-            "early_stopping": 0, "batch": 1, "weight_decay": 0, "clip_norm": 0, "least_rate": 0, "seed": 0,
+            "early_stopping": 0, "batch": 1, "clip_norm": 0, "least_rate": 0, "seed": 0,
         }  # fmt: skip
         for name, least in at_least.items():
             if not least <= getattr(self, name) < float("inf"):
@@ -167,6 +168,8 @@ class NetworkOptions:
                 raise OptionError(f"--{name.replace('_', '-')} {getattr(self, name)}: above 0, up to 1")
         if self.head_rate is not None and not 0 < self.head_rate < float("inf"):
             raise OptionError(f"--head-rate {self.head_rate}: a positive number, e.g. 10")
+        if self.weight_decay is not None and not 0 <= self.weight_decay < 1:
+            raise OptionError(f"--weight-decay {self.weight_decay}: from 0 to below 1, e.g. 0.01")
         if not 0 < self.checkpoint_minutes < float("inf"):
             raise OptionError(f"--checkpoint-minutes {self.checkpoint_minutes}: a positive number of minutes")
 

@@ -20,7 +20,7 @@ from shelfwise.recipes.steps import Filled, Step, steps_of
 
 Command = Callable[[Sequence[str]], int]
 _INTERRUPTED = 130
-_TAIL_LINES = 3
+_BUG = "this is a bug"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +88,17 @@ def _carry_out(step: Step, number: int, folder: Path, command: Command) -> float
     if code == _INTERRUPTED:
         raise KeyboardInterrupt
     if code:
-        lines = log.read_text(encoding="utf-8").splitlines()[-_TAIL_LINES:]
         raise RecipeError(
-            f"step {number}, {step.name!r}, ended with exit code {code}:\n  $ {step.line}\n  "
-            + "\n  ".join(lines)
-            + f"\nall that it printed: {log}; the same command goes on from here"
+            f"step {number}, {step.name!r}, ended with exit code {code}: {_last_line(log)}; all that it printed: {log}; "
+            "the same command goes on from here"
         )
     return time.perf_counter() - started
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8").split("\n")
+    told = [line for line in lines if line.strip() and not line.startswith(_BUG)]
+    return told[-1].removeprefix("error: ")
 
 
 def _remove(path: Path) -> None:

@@ -37,7 +37,9 @@ class State:
             stored = json.loads(path.read_bytes())
             begun, done = dict(stored["of"]), dict(stored["done"])
         except (ValueError, KeyError, TypeError) as error:
-            raise OptionError(f"{path} does not tell what was done ({error.__class__.__name__}): remove {folder}") from None
+            raise OptionError(
+                f"{path} does not tell what was done ({error.__class__.__name__}): remove {folder}"
+            ) from None
         for what, value in of.items():
             if begun.get(what) != value:
                 raise OptionError(
@@ -52,8 +54,8 @@ class State:
             return False
         if known["digest"] != step.digest:
             raise OptionError(
-                f"the step {step.name!r} of the recipe changed since it was done in {self.folder}:\n"
-                f"  then  {known['line']}\n  now   {step.line}\nchoose another folder with --to, or remove this one"
+                f"the step {step.name!r} of the recipe changed since it was done in {self.folder}: it was  {known['line']}  "
+                f"and is  {step.line}: choose another folder with --to, or remove this one"
             )
         return step.makes is None or step.makes.exists()
 

@@ -36,7 +36,7 @@ class Step:
 
     @property
     def makes(self) -> Path | None:
-        """What the command refuses to write over: what it is told to write; ingest, which goes on with what is there, has none."""
+        """What the command writes and refuses to write over; None for ingest, which goes on with what is there."""
         flags = [flag for flag in _WRITTEN if flag in self.words]
         if self.words[0] == "ingest" or not flags:
             return None

@@ -137,9 +137,7 @@ class _Choice:
         category_of = {row: self._filed[row] for row in self._rows}
         used = {above for node in set(category_of.values()) if node for above in self._tree.path(node)}
         kept = Taxonomy([self._tree.nodes[node] for node in self._tree.nodes_in_order if node in used])
-        return Chosen(
-            category_of, Taxonomy(kept.nodes.values(), self._tree.level_names[: kept.depth]), left_out
-        )
+        return Chosen(category_of, Taxonomy(kept.nodes.values(), self._tree.level_names[: kept.depth]), left_out)
 
 
 def _of_groups(groups: Sequence[str | None]) -> tuple[Taxonomy, list[str | None]]:

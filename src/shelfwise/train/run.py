@@ -28,6 +28,12 @@ from shelfwise.train.rows import group_products
 from shelfwise.train.splits import VALIDATION, columns_for, has_validation
 
 
+SEEN_BEFORE = (
+    "{names}: a network that was trained on photos. Where those are of products learned from here, figures of products left out "
+    "are too bright, since the network has seen them: believe a split called val that it was not trained on."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class TrainSummary:
     """What was learned and what to expect of it; `facts` are those of the bundle."""
@@ -82,6 +88,7 @@ def train(
         seconds = time.perf_counter() - started
         advance(1)
         facts = _facts(opened, options, data, learned, estimates) | {"seconds": round(seconds, 3)}
+        facts["notes"] += _seen_before(layout, estimates)
         classifier = learned.calibrated(estimates.calibration, estimates.familiarity)
         bundle = Bundle(
             layout=layout, columns=columns, classifier=classifier, facts=facts,
@@ -105,9 +112,17 @@ def _train_network(
     try:
         from shelfwise.train.network.run import train_network
     except ImportError as error:
+        if (error.name or "").startswith("shelfwise"):
+            raise
         raise MissingExtraError(f"{error.name} (networks are trained by torch)", "torch") from error
     bundle_id, facts = train_network(catalog, to, options, how, progress, say)
     return TrainSummary(str(to), bundle_id, facts)
+
+
+def _seen_before(layout: FeatureLayout, estimates: Estimates) -> list[str]:
+    """Tell of networks that may have learned from the very products that are left out here."""
+    names = [spec.card.name for spec in layout.specs if spec.card.was_trained_here]
+    return [] if not names or estimates.calibrated_on == "validation" else [SEEN_BEFORE.format(names=", ".join(names))]
 
 
 def _weights(layout: FeatureLayout) -> dict[str, bytes]:

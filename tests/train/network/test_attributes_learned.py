@@ -59,7 +59,9 @@ def told_by(graph: Path, catalog: Path, split: str) -> tuple[np.ndarray, np.ndar
     """What the written graph says of a split's photos, the labels of the table, and its metadata."""
     opened, card = Catalog(catalog), find_card(str(graph))
     told = json.loads({p.key: p.value for p in onnx.load(graph).metadata_props}["shelfwise.attributes"])
-    products = [row for row in opened.products(["product_id", "attributes", "split"]).to_pylist() if row["split"] == split]
+    products = [
+        row for row in opened.products(["product_id", "attributes", "split"]).to_pylist() if row["split"] == split
+    ]
     pixels = [prepare((catalog.parent / f"{p['product_id']}.png").read_bytes(), Preprocessing(card.side_px, card.fit))
               for p in products if p["product_id"] != "last"]  # fmt: skip
     inputs = ((np.stack(pixels) / 255 - card.mean) / card.std).transpose(0, 3, 1, 2).astype(np.float32)
@@ -79,7 +81,9 @@ def test_labels_are_those_of_the_table(tagged: Path) -> None:
         assert {name for name, has in zip(names, labels, strict=True) if has} == tags[product]
 
 
-def test_the_written_graph_finds_attributes_as_well_as_was_said(learned: tuple[Path, TrainSummary], tagged: Path) -> None:
+def test_the_written_graph_finds_attributes_as_well_as_was_said(
+    learned: tuple[Path, TrainSummary], tagged: Path
+) -> None:
     graph, summary = learned
     answers, labels, told = told_by(graph, tagged, "val")
     estimated = summary.facts["estimates"]["validation"]
@@ -109,7 +113,16 @@ def test_a_catalog_can_be_embedded_with_what_was_learned(learned: tuple[Path, Tr
 def test_the_frozen_part_can_be_computed_once_for_attributes_too(tagged: Path) -> None:
     to = tagged.with_name("finetuned.onnx")
     how = NetworkOptions(
-        learn="attributes", start="random", side="32", batch=8, log="none", finetune=True, tune="1", views=2, cutmix=1.0, mixup=0.2
+        learn="attributes",
+        start="random",
+        side="32",
+        batch=8,
+        log="none",
+        finetune=True,
+        tune="1",
+        views=2,
+        cutmix=1.0,
+        mixup=0.2,
     )
     summary = train(tagged, to, TrainOptions(network="small-cnn", epochs=2), how)
     answers, labels, _ = told_by(to, tagged, "val")

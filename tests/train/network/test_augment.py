@@ -37,7 +37,9 @@ def ramp(width: int = 101, height: int = 101) -> NDArray[np.uint8]:
     return np.stack([columns, rows, np.zeros_like(rows)], axis=2).astype(np.uint8)
 
 
-def changed(text: str, pixels: NDArray[np.uint8], number: int = 0, fit: str = "squash", side: int = 64) -> NDArray[np.uint8]:
+def changed(
+    text: str, pixels: NDArray[np.uint8], number: int = 0, fit: str = "squash", side: int = 64
+) -> NDArray[np.uint8]:
     return Augmentation(parse_changes(text), fit, side)(pixels, number).permute(1, 2, 0).numpy()
 
 

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-torch = pytest.importorskip("torch")
-
+import torch
 from torch import Tensor, nn
 
 import shelfwise.train.network.cache as cache
@@ -75,7 +73,9 @@ def test_an_epoch_draws_a_view_of_each_photo_by_seed_and_epoch_alone(trunk: cach
     for epoch in range(20):
         (rows,) = Cached(files, trunk.shape, 7).batches(epoch, [np.arange(N)])
         flat = rows.numpy().reshape(N, -1)
-        which = [next(v for v in range(VIEWS) if np.array_equal(flat[n], views[v][n].astype(np.float32))) for n in range(N)]
+        which = [
+            next(v for v in range(VIEWS) if np.array_equal(flat[n], views[v][n].astype(np.float32))) for n in range(N)
+        ]
         drawn |= set(which)
         (again,) = Cached(files, trunk.shape, 7).batches(epoch, [np.arange(N)[::-1].copy()])
         assert torch.equal(again.flip(0), rows), "whatever the order"
@@ -107,7 +107,7 @@ def test_more_views_are_added_to_those_that_are_there(trunk: cache.Trunk, tmp_pa
     assert samples.asked == 0
 
 
-def test_the_graph_is_not_made_where_all_is_there(front: nn.Module, trunk: cache.Trunk, tmp_path: Path):
+def test_the_graph_is_not_made_where_all_is_there(trunk: cache.Trunk, tmp_path: Path):
     filled(trunk, tmp_path)
 
     def never() -> bytes:
@@ -136,7 +136,9 @@ def test_activations_beyond_float16_are_told_with_the_photos(tmp_path: Path):
     with torch.no_grad():
         loud = nn.Sequential(nn.Conv2d(3, 1, 1))
         loud[0].weight.fill_(1.0)
-    with pytest.raises(LossError, match=r"activation_not_finite: the activations of photo-0, .* beyond the 65,504.*--tune"):
+    with pytest.raises(
+        LossError, match=r"activation_not_finite: the activations of photo-0, .* beyond the 65,504.*--tune"
+    ):
         filled(trunk_of(loud.eval(), SIDE, SILENT), tmp_path, samples=Numbers(times=1e5))
 
 
@@ -144,7 +146,7 @@ def test_activations_of_damaged_weights_are_told_and_not_kept(tmp_path: Path):
     damaged = nn.Sequential(nn.Conv2d(3, 1, 1))
     with torch.no_grad():
         damaged[0].weight[0, 0] = float("nan")
-    with pytest.raises(LossError, match="are no numbers any more.*--start"):
+    with pytest.raises(LossError, match=r"are no numbers any more.*--start"):
         filled(trunk_of(damaged.eval(), SIDE, SILENT), tmp_path)
     assert sum(file.stat().st_size for file in tmp_path.glob("*.f16")) == 0
 

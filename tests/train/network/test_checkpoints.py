@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-torch = pytest.importorskip("torch")
 
 from shelfwise.errors import CatalogError, OptionError
 from shelfwise.train.network.checkpoints import Checkpoints, Origin

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from toy_training import COLUMN, POINTS, Told, toy_loop, toy_network, toy_settings
 
 from shelfwise.train.network.order import order_of
 from shelfwise.train.network.schedules import rate_at
-from toy_training import COLUMN, POINTS, Told, toy_loop, toy_network, toy_settings
 
 FLAT = [(1.0, 0.5)] * 8
 
@@ -96,7 +96,9 @@ def test_gradual_unfreezing_moves_the_head_first_and_then_one_layer_more(tmp_pat
     network, told = toy_network(), Told(FLAT)
     begun = {name: value.clone() for name, value in network.state_dict().items()}
     toy_loop(tmp_path, network, toy_settings(gradual=1, epochs=4), told)()
-    moved = [{n for n, v in asked.items() if n.endswith("weight") and not torch.equal(v, begun[n])} for asked in told.asked]
+    moved = [
+        {n for n, v in asked.items() if n.endswith("weight") and not torch.equal(v, begun[n])} for asked in told.asked
+    ]
     assert moved[0] == {"5.weight"}
     assert moved[0] < moved[1] <= moved[2] <= moved[3] == {n for n in begun if n.endswith("weight")}
 

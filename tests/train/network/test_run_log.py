@@ -76,6 +76,8 @@ def test_tensorboard_reads_every_epoch_once_though_the_run_was_stopped(tmp_path:
         log.close()
     read = EventAccumulator(str(tmp_path / "net.tensorboard"))
     read.Reload()
-    assert {(event.step, event.value) for event in read.Scalars("loss/held out")} == {(n, float(n)) for n in (1, 2, 3, 4)}
+    assert {(event.step, event.value) for event in read.Scalars("loss/held out")} == {
+        (n, float(n)) for n in (1, 2, 3, 4)
+    }
     assert len(read.Scalars("accuracy/held out")) == 4
     assert {"loss/learned from", "learning rate", "side in pixels"} <= set(read.Tags()["scalars"])

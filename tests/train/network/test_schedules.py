@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import (
 
 from shelfwise.networks.find import find_network
 from shelfwise.options import NetworkOptions, TrainOptions
+from shelfwise.train.network.plan import cycle_line
 from shelfwise.train.network.schedules import rate_at
 from shelfwise.train.network.settings import Settings, settle
 
@@ -108,3 +109,13 @@ def test_groups_keep_their_proportions(schedule, progress, one, other):
     ours = settings(schedule)
     first, second = rate_at(one, ours, progress, []), rate_at(other, ours, progress, [])
     assert first * other == pytest.approx(second * one, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "first", "times", "told"),
+    [(14, 2, 2, None), (6, 2, 2, None), (12, 2, 2, "6 or 14"), (1, 2, 2, "2"), (5, 1, 1, None), (5, 2, 1, "4 or 6")],
+)
+def test_restarts_that_end_within_a_cycle_say_how_many_epochs_would_not(epochs, first, times, told):
+    said = cycle_line(settings("restarts", epochs=epochs, cycle_epochs=first, cycle_times=times))
+    assert said is None if told is None else f"--epochs {told} would" in said
+    assert cycle_line(settings("cosine", epochs=epochs)) is None

@@ -84,10 +84,14 @@ def test_what_the_network_lacks_is_refused_with_what_it_has(tune: str):
         trained_part(network_of("resnet18"), tune)
 
 
-def one_step(network: nn.Module, part: TrainedPart, freezes_batch_norm: bool, frozen: int = 0) -> dict[str, torch.Tensor]:
+def one_step(
+    network: nn.Module, part: TrainedPart, freezes_batch_norm: bool, frozen: int = 0
+) -> dict[str, torch.Tensor]:
     """Make two steps on noise; return the state before."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    optimizer = new_optimizer(grouped_parameters(network, part, settings_of("small-cnn", rate=0.1)), settings_of("small-cnn"))
+    optimizer = new_optimizer(
+        grouped_parameters(network, part, settings_of("small-cnn", rate=0.1)), settings_of("small-cnn")
+    )
     set_trained(network, part, frozen, freezes_batch_norm)
     for seed in (0, 1):
         photos = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(seed))
@@ -161,8 +165,10 @@ def test_behind_a_cut_nothing_in_front_of_it_can_learn(tune: str):
 
 def test_dropout_in_front_of_what_learns_is_switched_off_and_behind_it_on():
     network = nn.Sequential(
-        nn.Sequential(nn.Linear(4, 4), nn.Dropout(), nn.Linear(4, 4)), nn.Sequential(nn.Linear(4, 4), nn.Dropout(), nn.Linear(4, 4)),
-        nn.Dropout(), nn.Linear(4, 2),
+        nn.Sequential(nn.Linear(4, 4), nn.Dropout(), nn.Linear(4, 4)),
+        nn.Sequential(nn.Linear(4, 4), nn.Dropout(), nn.Linear(4, 4)),
+        nn.Dropout(),
+        nn.Linear(4, 2),
     )  # fmt: skip
     set_trained(network, trained_part(network, "1"), 0, True)
     assert [network[0][1].training, network[1][1].training, network[2].training] == [False, True, True]
@@ -187,3 +193,29 @@ def test_a_token_that_lies_in_no_stage_learns_with_the_first_one():
     assert children_of(learning(network)) == ["blocks.11", "norm.weight", "norm.bias", "head.weight", "head.bias"]
     assert network.blocks[11].training
     assert part.stage_of("cls_token") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("adamw", torch.optim.AdamW, {"lr": 5e-4, "weight_decay": 0.01, "betas": (0.9, 0.999)}),
+        ("adam", torch.optim.Adam, {"lr": 5e-4, "weight_decay": 0.0}),
+        ("sgd", torch.optim.SGD, {"lr": 1e-2, "weight_decay": 1e-4, "momentum": 0.9}),
+        ("adadelta", torch.optim.Adadelta, {"lr": 1.0, "weight_decay": 0.0, "rho": 0.95}),  # report R4
+    ],
+)
+def test_the_optimizers_are_torchs_with_the_customary_numbers(name: str, kind: type, expected: dict[str, object]):
+    network = network_of("small-cnn")
+    settings = settle(
+        TrainOptions(network="small-cnn", optimizer=name), NetworkOptions(start="random"), find_network("small-cnn")
+    )
+    made = new_optimizer(grouped_parameters(network, trained_part(network, "all"), settings), settings)
+    assert type(made) is kind
+    assert {key: made.param_groups[0][key] for key in expected} == expected
+
+
+def test_weight_decay_that_is_asked_for_is_taken_and_refused_outside_its_range():
+    settings = settle(TrainOptions(optimizer="adam"), NetworkOptions(weight_decay=0.05), find_network("small-cnn"))
+    assert settings.weight_decay == 0.05
+    with pytest.raises(OptionError, match="--weight-decay 1.5: from 0"):
+        NetworkOptions(weight_decay=1.5)

@@ -24,7 +24,9 @@ from shelfwise.train.network.trained_part import trained_part
 
 CHANCE = np.random.default_rng(0)
 COLUMN = np.arange(60, dtype=np.int32) % 3
-POINTS = torch.from_numpy((np.eye(3)[COLUMN] @ CHANCE.normal(size=(3, 4)) + 0.3 * CHANCE.normal(size=(60, 4))).astype("f4"))
+POINTS = torch.from_numpy(
+    (np.eye(3)[COLUMN] @ CHANCE.normal(size=(3, 4)) + 0.3 * CHANCE.normal(size=(60, 4))).astype("f4")
+)
 
 
 class Points:
@@ -57,11 +59,20 @@ def toy_network() -> nn.Module:
 
 def toy_settings(**more: object) -> Settings:
     begun = settle(TrainOptions(network="small-cnn"), NetworkOptions(start="random"), find_network("small-cnn"))
-    plain: dict[str, object] = {"batch": 20, "epochs": 4, "rate": 0.05, "label_smoothing": 0.0, "bf16": False, "head_rate": 1.0}
+    plain: dict[str, object] = {
+        "batch": 20,
+        "epochs": 4,
+        "rate": 0.05,
+        "label_smoothing": 0.0,
+        "bf16": False,
+        "head_rate": 1.0,
+    }
     return replace(begun, **plain | more)
 
 
-def toy_loop(folder: Path, network: nn.Module, settings: Settings, held: object, log: str = "none") -> Callable[[], State]:
+def toy_loop(
+    folder: Path, network: nn.Module, settings: Settings, held: object, log: str = "none"
+) -> Callable[[], State]:
     """Return a function that trains a network on the points, or goes on from the checkpoint in the folder."""
     origin = Origin(settings.to_dict(), ("a", "b", "c"), np.arange(3, dtype=np.uint64), {})
     checkpoints = Checkpoints(folder / "checkpoints", origin)

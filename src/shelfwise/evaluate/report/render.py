@@ -64,6 +64,7 @@ def _view(report: ReportData) -> dict[str, Any]:
         "stops": stops(report.metrics),
         "by_photos": by_photos(report.metrics),
         "rivals": rivals(report.metrics),
+        "shift": report.metrics.get("shift"),
         "voices": voices(report.learned),
         "trees": trees(report.learned, report.taxonomy),
         "training": training(report.learned),

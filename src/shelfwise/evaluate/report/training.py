@@ -101,11 +101,11 @@ def _search(search: Mapping[str, Any]) -> Plot:
     y = _scale(high, low, HEIGHT)
     decades = range(ceil(log10(rates[0]) - 1e-9), floor(log10(rates[-1])) + 1)
     line = Line("rate", _path([(x(log10(r)), y(loss)) for r, loss in zip(rates, losses, strict=True)]))
-    at = x(log10(search["rate"])), y(losses[rates.index(search["rate"])])
+    nearest = min(range(len(rates)), key=lambda i: abs(log10(rates[i] / search["rate"])))
     return Plot(
         "Search for the learning rate", f"Loss while the learning rate grows; {search['rate']:.2g} was taken",
         "learning rate", "nats a product", (line,), tuple((x(d), f"1e{d}") for d in decades[:: 1 + len(decades) // 6]),
-        tuple((y(value), name) for value, name in y_ticks), (), at,
+        tuple((y(value), name) for value, name in y_ticks), (), (x(log10(rates[nearest])), y(losses[nearest])),
     )  # fmt: skip
 
 

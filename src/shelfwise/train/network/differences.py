@@ -11,6 +11,7 @@ _FLAGS = {
     "freezes_batch_norm": "--batch-norm",
     "rate": "--learning-rate",
     "bf16": "--precision",
+    "start_sha256": "--start, by its content,",
 }
 """Flags of the settings that are not called what they set."""
 

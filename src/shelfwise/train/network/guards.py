@@ -41,7 +41,6 @@ def memory_told(batch: int, side_px: int) -> Iterator[None]:
         if not is_short and not any(said in str(error) for said in _NO_MEMORY):
             raise
         raise OptionError(
-            f"out of memory with --batch {batch} and photos of {side_px} px: type the same command with a smaller --batch, "
-            f"e.g. {max(1, batch // 2)}, or a smaller --side; it cannot go on from the checkpoint then, but begins anew "
-            "once TO.training is removed"
+            f"out of memory with --batch {batch} and photos of {side_px} px: take a smaller --batch, e.g. {max(1, batch // 2)}, "
+            "or a smaller --side, and learn from the beginning: remove the .training folder beside the bundle first"
         ) from error

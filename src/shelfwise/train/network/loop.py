@@ -31,6 +31,7 @@ from shelfwise.train.network.run_log import RunLog
 from shelfwise.train.network.samples import Samples
 from shelfwise.train.network.schedules import rate_at
 from shelfwise.train.network.settings import Settings
+from shelfwise.train.network.step_precision import computed
 from shelfwise.train.network.stopping import StopSignals
 from shelfwise.train.network.trained_part import TrainedPart, frozen_stages, set_trained
 
@@ -160,9 +161,8 @@ class Loop:
             group["lr"] = self._rate(asked, state.epoch + state.step / steps)
         target = self._loss.target(torch.from_numpy(self._material.column[rows]))
         inputs, target = mixed(inputs, target, settings, (state.epoch, state.step, self._processes.place))
-        with self._accelerator.autocast():
-            scores = self._wrapped(inputs.to(device))
-        loss = self._loss(scores.float(), target.to(device)) * weight
+        scores = computed(self._wrapped, inputs.to(device), settings.bf16)
+        loss = self._loss(scores, target.to(device)) * weight
         total, stops = self._processes.total(torch.stack([loss.detach(), loss.new_tensor(float(self._signals.asked))]))
         self._refuse_not_finite(total, "the loss", rows)
         self._accelerator.backward(loss * self._processes.count)  # which are averaged

@@ -50,6 +50,23 @@ def network_line(plan: Plan, settings: Settings) -> str:
     )
 
 
+def cycle_line(settings: Settings) -> str | None:
+    """Say that restarts end within a cycle, where the learning rate is still high; None where they do not."""
+    if settings.schedule != "restarts":
+        return None
+    ends, length = [0], settings.cycle_epochs
+    while ends[-1] < settings.epochs:
+        ends.append(ends[-1] + length)
+        length *= settings.cycle_times
+    if ends[-1] == settings.epochs:
+        return None
+    whole = [str(end) for end in ends[-2:] if end]
+    return (
+        f"note: with {settings.epochs} epochs the last cycle of restarts stays unfinished, at a high learning rate; "
+        f"--epochs {' or '.join(whole)} would end with a whole one"
+    )
+
+
 def cache_line(views: int, photos: int, held: int, shape: tuple[int, ...], size_bytes: int) -> str:
     """Say what a cache of activations takes; shape: of those of one photo, size_bytes: of all."""
     return (
@@ -60,4 +77,4 @@ def cache_line(views: int, photos: int, held: int, shape: tuple[int, ...], size_
 
 def rate_line(rate: float, picture: str) -> str:
     """Say which learning rate a search proposed."""
-    return f"learning rate: {rate:.2g}, in the middle of the longest fall of the loss, drawn in {picture}"
+    return f"learning rate: {rate:.2g}, where the loss falls fastest, drawn in {picture}"

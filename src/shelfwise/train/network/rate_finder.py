@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from math import inf, isfinite
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from shelfwise.errors import LossError
+from shelfwise.files import read_sealed_json, write_sealed_json
 from shelfwise.progress import Progress
 from shelfwise.train.network.augment import number_of
 from shelfwise.train.network.losses import Loss
@@ -29,11 +34,15 @@ _LEAST, _MOST, _STEPS = 1e-7, 10.0, 100
 _SMOOTHING = 0.9
 _APART = 4.0
 """The loss that is so many times the lowest ends the search. Source: fastai's lr_find."""
+_NOISE, _STEPS_SEEN = 0.1, 7
 
 
 @dataclass(frozen=True)
 class RateSearch:
-    """What a search found: rates (k,) of the body, the smoothed losses (k,) at each, in nats, and the rate to take."""
+    """What a search found: rates (k,) of the body, the smoothed losses (k,) at each, in nats, and the rate to take.
+
+    Where the loss never fell, that is the rate that was asked for.
+    """
 
     rates: list[float]
     losses: list[float]
@@ -51,9 +60,9 @@ def find_rate(
     """Train a copy of a network for at most 100 steps, each with a higher rate than the one before.
 
     Other groups of weights learn as many times faster or slower than the body as they will.
-    Source: Smith, Cyclical Learning Rates (2017), section 3.3.
+    Raises LossError where the loss is no number from the start. Source: Smith, Cyclical Learning Rates (2017), section 3.3.
     """
-    tried = copy.deepcopy(network)
+    tried = copy.deepcopy(network).to(device)
     set_trained(tried, part, 0, settings.freezes_batch_norm)
     optimizer = new_optimizer(grouped_parameters(tried, part, replace(settings, rate=1.0)), settings)
     shares = [group["lr"] for group in optimizer.param_groups]
@@ -78,7 +87,23 @@ def find_rate(
             found.backward()
             optimizer.step()
             advance(1)
-    return RateSearch(rates, losses, valley(rates, losses))
+    if not rates:
+        raise LossError(
+            "loss_not_finite: the loss is no number before anything was learned: look at the photos and --start"
+        )
+    return RateSearch(rates, losses, steepest(rates, losses) or settings.rate)
+
+
+def kept_search(file: Path, made_of: Mapping[str, Any], search: Callable[[], RateSearch]) -> RateSearch:
+    """Return the search that a stopped run kept in a file; make and keep it where there is none that is whole and of the same."""
+    told = json.loads(json.dumps(made_of))
+    with suppress(OSError, ValueError):
+        kept = read_sealed_json(file)
+        if kept["made_of"] == told:
+            return RateSearch(**kept["search"])
+    found = search()
+    write_sealed_json(file, {"made_of": told, "search": found.to_dict()})
+    return found
 
 
 def _steps(
@@ -96,15 +121,17 @@ def _steps(
             return
 
 
-def valley(rates: Sequence[float], losses: Sequence[float]) -> float:
-    """Return the rate in the middle of the longest fall: of the most losses of which each is lower than all before it.
+def steepest(rates: Sequence[float], losses: Sequence[float]) -> float | None:
+    """Return the rate, of a row that grows by one factor, at which the loss falls fastest; None where it never fell.
 
-    Source: the suggestion called valley in fastai's lr_find, which takes the middle of the same losses.
+    Looked at is the fall from the median of the first third to the lowest of all, without its first tenth, where noise would
+    decide. Source: Smith (2017), section 3.3; docs/experiments.md, rates proposed and rates that learned best.
     """
-    length, start = [1] * len(losses), list(range(len(losses)))
-    for later, loss in enumerate(losses):
-        for earlier in range(later):
-            if loss < losses[earlier] and length[earlier] >= length[later]:
-                length[later], start[later] = length[earlier] + 1, start[earlier]
-    end = length.index(max(length))
-    return rates[(start[end] + end) // 2]
+    told = np.array(losses)
+    lowest, begun = int(told.argmin()), float(np.median(told[: max(1, len(told) // 3)]))
+    fall = begun - told[lowest]
+    if fall <= 0 or not lowest:
+        return None
+    first = max(np.flatnonzero(begun - told[:lowest] < _NOISE * fall), default=0)
+    slope = np.convolve(np.gradient(told), np.full(_STEPS_SEEN, 1 / _STEPS_SEEN), "same")[: len(told)]
+    return rates[first + int(slope[first : lowest + 1].argmin())]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from shelfwise.train.network.rate_finder import RateSearch
 
 _INK, _SOFT, _ACCENT, _LINE = "#182026", "#58626a", "#0b6462", "#dedad0"
@@ -17,8 +19,8 @@ def draw_rates(search: RateSearch, file: Path) -> None:
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = figure.subplots()
     axes.semilogx(search.rates, search.losses, color=_ACCENT, linewidth=2)
-    at, lowest = search.losses[search.rates.index(search.rate)], min(search.losses)
-    fall = max(search.losses[: search.losses.index(lowest) + 1]) - lowest
+    at, lowest = float(np.interp(np.log(search.rate), np.log(search.rates), search.losses)), min(search.losses)
+    fall = (max(search.losses[: search.losses.index(lowest) + 1]) - lowest) or 1.0
     axes.set_ylim(
         lowest - 0.15 * fall, lowest + 1.5 * fall
     )  # where the network comes apart, the line leaves the picture

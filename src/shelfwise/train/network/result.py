@@ -11,7 +11,7 @@ import safetensors.torch
 from numpy.typing import NDArray
 from torch import nn
 
-from shelfwise.backbones.cards import BackboneCard, BackboneSpec
+from shelfwise.backbones.cards import TRAINED_HERE, BackboneCard, BackboneSpec
 from shelfwise.backbones.features import FeatureLayout
 from shelfwise.bundle import Bundle
 from shelfwise.bundle.answers_table import answers_to_parquet
@@ -39,7 +39,7 @@ def card_of(blueprint: Blueprint, settings: Settings, graph: bytes, name: str) -
     session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
     width = session.get_outputs()[0].shape[-1]
     return BackboneCard(
-        name=name, title=f"{blueprint.title}, trained by shelfwise", source="file", file=f"{name}.onnx",
+        name=name, title=f"{blueprint.title}{TRAINED_HERE}", source="file", file=f"{name}.onnx",
         sha256=hashlib.sha256(graph).hexdigest(), license=blueprint.license, side_px=settings.sides_px[-1], widths=(int(width),),
         mean=tuple(blueprint.mean), std=tuple(blueprint.std), fit=settings.fit, output="vector", pool="none",
         unit_length=False,

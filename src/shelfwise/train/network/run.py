@@ -21,7 +21,6 @@ from torch import nn
 from shelfwise import __version__
 from shelfwise.catalog import Catalog
 from shelfwise.columns import Columns
-from shelfwise.files import read_sealed_json, write_sealed_json
 from shelfwise.images.preprocess import Preprocessing
 from shelfwise.networks.find import Blueprint, find_network, new_network
 from shelfwise.networks.stages import classifier_of, cut, weighted_layers
@@ -36,9 +35,9 @@ from shelfwise.train.network.lesson import Lesson, read_lesson
 from shelfwise.train.network.loop import Loop, Material, State
 from shelfwise.train.network.losses import Loss, loss_of
 from shelfwise.train.network.network_file import figures_of, refuse_name, write_network_file
-from shelfwise.train.network.plan import cache_line, network_line, plan_of, rate_line
+from shelfwise.train.network.plan import cache_line, cycle_line, network_line, plan_of, rate_line
 from shelfwise.train.network.processes import Processes, new_accelerator
-from shelfwise.train.network.rate_finder import RateSearch, find_rate
+from shelfwise.train.network.rate_finder import RateSearch, find_rate, kept_search
 from shelfwise.train.network.rate_picture import draw_rates
 from shelfwise.train.network.resizing import refuse_sides
 from shelfwise.train.network.result import bundle_of
@@ -126,7 +125,8 @@ class _Run:
         self.trained = network
         self._of_side: Callable[[int], tuple[Samples, Samples]] = self._samples
         plan = plan_of(network, self._part, len(lesson.learned), settings)
-        say(network_line(plan, settings))
+        for line in filter(None, (network_line(plan, settings), cycle_line(settings))):
+            say(line)
         self.facts: dict[str, Any] = plan.to_dict()
 
     def train(self) -> State:
@@ -182,21 +182,20 @@ class _Run:
 
     def _find_rate(self, samples: Samples, column: NDArray[np.int32], loss: Loss, made_of: dict[str, Any]) -> None:
         """Search a learning rate, or take the one that this run found before it was stopped."""
-        file, picture = self.folder / "rate.json", self._name.with_name(f"{self._name.name}.rates.svg")
-        asked = json.loads(json.dumps(made_of))
+        picture = self._name.with_name(f"{self._name.name}.rates.svg")
+
+        def search() -> RateSearch:
+            found = find_rate(
+                self.trained, self._part, self.settings, samples, column, loss, self._accelerator.device, self._progress
+            )
+            draw_rates(found, picture)
+            return found
+
         with self._accelerator.main_process_first():
-            found = read_sealed_json(file) if file.exists() else {}
-            if found.get("made_of") != asked:
-                search = find_rate(
-                    self.trained, self._part, self.settings, samples, column, loss, self._accelerator.device, self._progress
-                )
-                draw_rates(search, picture)
-                found = {"made_of": asked, "search": search.to_dict()}
-                write_sealed_json(file, found)
-        search = RateSearch(**found["search"])
-        self.settings = replace(self.settings, rate=search.rate)
-        self.facts["rate_search"] = search.to_dict()
-        self._say(rate_line(search.rate, picture.name))
+            found = kept_search(self.folder / "rate.json", made_of, search)
+        self.settings = replace(self.settings, rate=found.rate)
+        self.facts["rate_search"] = found.to_dict()
+        self._say(rate_line(found.rate, picture.name))
 
     def held(self, side_px: int) -> HeldOut | HeldOutAttributes:
         """Return the held-out products with photos of a side in pixels."""

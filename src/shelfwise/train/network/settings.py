@@ -12,6 +12,8 @@ from shelfwise.train.network.augment import Change, parse_changes
 
 _RATES = {"adamw": 5e-4, "adam": 5e-4, "sgd": 1e-2, "adadelta": 1.0}
 """Learning rates to start from. Source: docs/experiments.md, fine-tuning, for adamw; the customary ones for the others."""
+_DECAYS = {"adamw": 0.01, "adam": 0.0, "sgd": 1e-4, "adadelta": 0.0}
+"""Weight decay. Source: Loshchilov & Hutter, Decoupled Weight Decay (2019), on Adam; He et al. (2016) for sgd; report R4 has none."""
 _EPOCHS = 12
 _HEAD_TIMES = 10.0
 _FINETUNED_STAGES = "2"
@@ -103,7 +105,7 @@ def settle(options: TrainOptions, how: NetworkOptions, blueprint: Blueprint) -> 
         least_rate=how.least_rate,
         early_stopping=how.early_stopping,
         batch=how.batch,
-        weight_decay=how.weight_decay,
+        weight_decay=_DECAYS[options.optimizer] if how.weight_decay is None else how.weight_decay,
         momentum=how.momentum,
         label_smoothing=how.label_smoothing,
         ema=how.ema,

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Hub(ThreadingHTTPServer):
-    """Serves `/{repository}/resolve/{revision}/{file}` and counts the requests."""
+    """Serves `/{repository}/resolve/{revision}/{file}`, of one commit that is also called main, and notes the requests."""
 
     def __init__(self, revision: str, files: dict[str, bytes]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -34,7 +34,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.requests.append(f"{self.command} {self.path}")
         repository, _, rest = self.path.lstrip("/").partition("/resolve/")
         revision, _, file = rest.partition("/")
-        data = self.server.files.get(f"{repository}/{file}") if revision == self.server.revision else None
+        data = self.server.files.get(f"{repository}/{file}") if revision in ("main", self.server.revision) else None
         if data is None:
             self.send_response(404)
             self.send_header("X-Error-Code", "EntryNotFound")
