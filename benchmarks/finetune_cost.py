@@ -32,7 +32,7 @@ from typing import Any
 import harness
 
 CATALOG = Path(__file__).parent / "data" / "grocery.catalog"
-WORK = Path(__file__).parent / "data" / "finetune"
+WORK = Path(__file__).parent / "data" / "finetune_cost"
 SEEDS, EPOCHS, TRADEOFF_EPOCHS = 3, 4, 12
 CACHED, PLAIN, WHOLE = "cached", "plain", "whole network"
 SIDE_PX, STAGES, VIEWS = 224, "2", 4

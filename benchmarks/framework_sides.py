@@ -120,7 +120,7 @@ def fastai_side(job: dict[str, Any]) -> dict[str, Any]:
         splitter=IndexSplitter(list(range(len(job["train"]), len(rows)))), item_tfms=squash,
         batch_tfms=[Flip(0.5), Normalize.from_stats([MEAN] * 3, [STD] * 3)],
     )  # fmt: skip
-    loaders = block.dataloaders(rows, bs=job["batch"], num_workers=len(os.sched_getaffinity(0)))
+    loaders = block.dataloaders(rows, bs=job["batch"], num_workers=len(os.sched_getaffinity(0)), drop_last=False)
 
     def adamw(groups: Any, lr: float) -> Any:
         return OptimWrapper(groups, torch.optim.AdamW, lr=lr, weight_decay=job["weight_decay"])
@@ -269,7 +269,7 @@ def torch_side(job: dict[str, Any]) -> dict[str, Any]:
             step += 1
             schedule.step_update(step)
         curve.append(float((answers(held) == truth).float().mean()))
-        if curve[-1] == max(curve):
+        if curve[-1] > max(curve[:-1], default=-1.0):
             best = copy.deepcopy(network.state_dict())
     clock.mark()
     network.load_state_dict(best)

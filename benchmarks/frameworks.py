@@ -43,6 +43,10 @@ def arguments() -> argparse.Namespace:
         action="store_true",
         help="a sixteenth of the photos, one seed, 2 epochs: says whether the script works",
     )
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"trainings a side, {SEEDS} where none are named")
+    parser.add_argument(
+        "--epochs", type=int, default=EPOCHS, help=f"of each, at least 2; {EPOCHS} where none are named"
+    )
     parser.add_argument("--python", default=sys.executable, help="the python that has the other frameworks")
     return parser.parse_args()
 
@@ -176,10 +180,12 @@ def page(rows: list[dict[str, Any]], missing: dict[str, str], on: dict[str, Any]
 
 
 def compare(data: dict[str, Any], options: argparse.Namespace) -> None:
-    """Train by turns, a seed each, and write the table anew after every seed."""
-    seeds, epochs = (1, 2) if options.quick else (SEEDS, EPOCHS)
+    """Train by turns, a seed each, and write the table anew after every training."""
+    seeds, epochs = (1, 2) if options.quick else (options.seeds, options.epochs)
     stem = harness.RESULTS / ("frameworks-quick" if options.quick else "frameworks")
-    on, runs, missing = harness.machine(), {side: [] for side in SIDES}, {}
+    on, truth = harness.machine(), [label for _, label in data["test"]]
+    runs: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}
+    missing: dict[str, str] = {}
     for seed in range(seeds):
         for side in [side for side in SIDES if side not in missing]:
             run = trained(side, options.python, data | LEARNING | {"epochs": epochs, "seed": seed})
@@ -189,13 +195,12 @@ def compare(data: dict[str, Any], options: argparse.Namespace) -> None:
             runs[side].append(run)
             told = f"{statistics.median(run['epochs_s'][1:]):.2f} s an epoch, validation {max(run['validation']):.3f}"
             print(f"seed {seed}: {side}: {told}", file=sys.stderr, flush=True)
-        truth = [label for _, label in data["test"]]
-        rows = [summary(side, of_side, truth) for side, of_side in runs.items() if of_side]
-        kept = [
-            {name: value for name, value in run.items() if name != "test"} for side in runs.values() for run in side
-        ]
-        stem.with_suffix(".json").write_text(json.dumps({"machine": on, "rows": rows, "runs": kept}, indent=1) + "\n")
-        stem.with_suffix(".md").write_text(page(rows, missing, on, options.quick, epochs))
+            rows = [summary(side, of_side, truth) for side, of_side in runs.items() if of_side]
+            kept = [{name: v for name, v in run.items() if name != "test"} for side in runs.values() for run in side]
+            stem.with_suffix(".json").write_text(
+                json.dumps({"machine": on, "rows": rows, "runs": kept}, indent=1) + "\n"
+            )
+            stem.with_suffix(".md").write_text(page(rows, missing, on, options.quick, epochs))
     print(stem.with_suffix(".md").read_text())
 
 

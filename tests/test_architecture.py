@@ -65,7 +65,7 @@ def violations(package: Path, lines: list[list[str]]) -> list[str]:
     found = []
     for file in sorted(package.rglob("*.py")):
         own = file.relative_to(package).parts[0].removesuffix(".py")
-        if own == "__init__":
+        if own.startswith("__"):
             continue
         for name in sorted(imported(file, package) - {own}):
             sideways = line_of[name] == line_of[own] and own in verbs

@@ -74,7 +74,9 @@ def test_served_vectors_are_torchs():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "side_px"), [("vgg16+flatten", 50), ("lite0+dense=16,8", 48), ("resnet50-transformer", 40)])
+@pytest.mark.parametrize(
+    ("name", "side_px"), [("vgg16+flatten", 50), ("lite0+dense=16,8", 48), ("resnet50-transformer", 40)]
+)
 def test_heads_and_odd_sides_are_exported(name: str, side_px: int):
     network = new_network(find_network(name), 3, 0.5, 0).eval()
     photos = torch.rand(3, 3, side_px, side_px)

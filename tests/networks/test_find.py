@@ -63,5 +63,7 @@ def test_a_network_without_a_map_cannot_be_laid_flat(name: str):
 
 
 def test_the_nearest_name_is_proposed_and_those_that_need_no_network_are_listed():
-    with pytest.raises(OptionError, match="did you mean 'se-resnet18-transformer'.*small-cnn, lite0, lite1, lite2, and timm's"):
+    with pytest.raises(
+        OptionError, match=r"did you mean 'se-resnet18-transformer'.*small-cnn, lite0, lite1, lite2, and timm's"
+    ):
         find_network("se-resnet18-transfomer")

@@ -88,7 +88,14 @@ def test_the_trunk_of_a_network_of_which_only_the_head_learns_gives_the_vector()
     trunk, tail = cut(network, part.stages, part.first_stage, 64)
     with torch.no_grad():
         assert trunk.eval()(torch.rand(2, 3, 64, 64)).shape == (2, 1280)
-    assert [type(m) for m in tail.get_submodule("classifier")] == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
+    assert [type(m) for m in tail.get_submodule("classifier")] == [
+        nn.Linear,
+        nn.ReLU,
+        nn.Linear,
+        nn.ReLU,
+        nn.Dropout,
+        nn.Linear,
+    ]
 
 
 def test_a_network_that_adds_something_between_its_stages_is_not_cut():

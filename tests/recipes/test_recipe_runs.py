@@ -73,6 +73,14 @@ def test_a_step_whose_result_is_gone_is_done_again(folder: Path):
     assert [line.endswith("done before") for line in said] == [True, False, True]
 
 
+def test_what_rests_on_a_result_that_was_made_anew_is_done_again(folder: Path):
+    carried_out(small(), folder)
+    (folder / "work" / "shop.catalog").rename(folder / "elsewhere")
+    said: list[str] = []
+    carried_out(small(), folder, said)
+    assert not any(line.endswith("done before") for line in said)
+
+
 def test_a_changed_step_is_refused_with_both_commands(folder: Path):
     carried_out(small(), folder)
     changed = (STEPS[0], StepTemplate(name="take {letter}", each=("letter",), run=STEPS[1].run + " --per-category 1"))

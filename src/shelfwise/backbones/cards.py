@@ -229,7 +229,7 @@ def _is_bundle(path: Path) -> bool:
 
 
 def _card_in_bundle(path: Path) -> BackboneCard:
-    """Read the card of the network that a bundle carries; it is called like the folder, and other heads see its vectors scaled."""
+    """Read the card of a bundle's network; it is called like the folder, and other heads see its vectors scaled."""
     if path.suffix == ".zip" and path.is_file():
         raise OptionError(f"{path}: a backbone is read from a bundle's folder: unpack it, and name the folder")
     try:
@@ -242,7 +242,10 @@ def _card_in_bundle(path: Path) -> BackboneCard:
     if len(cards) != 1:
         carried = f"{len(cards)} networks" if cards else "no network, but a head on packaged backbones"
         raise OptionError(f"{path}: a bundle with one network is needed, this one carries {carried}")
-    file, name = path / "backbones" / f"{cards[0].name}.onnx", re.sub(r"[^A-Za-z0-9._-]", "-", path.absolute().stem).lstrip("._-")
+    file, name = (
+        path / "backbones" / f"{cards[0].name}.onnx",
+        re.sub(r"[^A-Za-z0-9._-]", "-", path.absolute().stem).lstrip("._-"),
+    )
     return dataclasses.replace(
         cards[0], name=name or cards[0].name, source="file", file=str(file.absolute()), unit_length=True
     )

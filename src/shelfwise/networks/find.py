@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from shelfwise.backbones.cards import packaged_cards
 from shelfwise.errors import MissingExtraError, OptionError
 from shelfwise.networks.architectures import ARCHITECTURES
-from shelfwise.networks.heads import Ending, flattened, parse_ending, with_dense_head
+from shelfwise.networks.heads import NONE, Ending, flattened, parse_ending, with_dense_head
 from shelfwise.networks.hub import hub_state
 from shelfwise.networks.packaged import packaged_state
 
@@ -38,7 +38,7 @@ class Blueprint:
     std: Color = HALF
     license: str = "none"
     fetch: Callable[[], dict[str, Tensor]] | None = field(default=None, repr=False)
-    ending: Ending = Ending()
+    ending: Ending = NONE
 
     @property
     def body(self) -> str:
@@ -54,7 +54,7 @@ def find_network(text: str) -> Blueprint:
     """
     name, ending = parse_ending(text)
     found = _find(name)
-    return replace(found, name=text, build=_ended(found, ending), ending=ending) if ending != Ending() else found
+    return replace(found, name=text, build=_ended(found, ending), ending=ending) if ending != NONE else found
 
 
 def _find(name: str) -> Blueprint:

@@ -22,9 +22,14 @@ class Ending:
     widths: tuple[int, ...] = ()
 
 
+NONE = Ending()
+
+
 def parse_ending(text: str) -> tuple[str, Ending]:
     """Divide `NAME[+flatten][+dense=WIDTH,...]` into name and ending; raises OptionError for anything else."""
-    match = re.fullmatch(r"(?P<name>[^+]+)(?P<flat>\+flatten)?(\+dense=(?P<widths>[1-9]\d{0,4}(,[1-9]\d{0,4})*))?", text)
+    match = re.fullmatch(
+        r"(?P<name>[^+]+)(?P<flat>\+flatten)?(\+dense=(?P<widths>[1-9]\d{0,4}(,[1-9]\d{0,4})*))?", text
+    )
     if match is None:
         raise OptionError(f"--network {text}: write {_FORM}")
     widths = tuple(int(width) for width in (match["widths"] or "").split(",") if width)
@@ -93,6 +98,8 @@ def _map_of(body: nn.Module, side_px: int) -> tuple[int, int, int]:
     with torch.no_grad():
         shape = body.eval()(torch.zeros((1, 3, side_px, side_px))).shape
     if len(shape) != 4:
-        raise OptionError(f"{type(body).__name__} has no map to lay flat, it ends in {tuple(shape[1:])}: leave out +flatten")
+        raise OptionError(
+            f"{type(body).__name__} has no map to lay flat, it ends in {tuple(shape[1:])}: leave out +flatten"
+        )
     body.train()
     return int(shape[1]), int(shape[2]), int(shape[3])

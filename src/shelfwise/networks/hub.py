@@ -32,7 +32,7 @@ def hub_state(name: str, timm: Any) -> dict[str, Tensor]:
 
 
 def _hub_file(repository: str) -> str:
-    """Return the file of weights, from the cache of the hub's client or from the hub, which is asked only once whether it is there."""
+    """Return the file of weights: from the cache of the hub's client, else from the hub, if that is there."""
     from huggingface_hub import constants, get_session, hf_hub_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from shelfwise.errors import OptionError
 from shelfwise.networks.find import Blueprint
 from shelfwise.networks.heads import Flattened
-from shelfwise.networks.stages import head_of
+from shelfwise.networks.stages import classifier_of, head_of
 
 State = Mapping[str, Tensor]
 _FREE = ("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause")
@@ -40,7 +40,7 @@ def start_pretrained(network: nn.Module, blueprint: Blueprint, accepts_license: 
 
 
 def start_from_file(network: nn.Module, file: Path) -> None:
-    """Put a state dict in a safetensors file into a network; its head stays random where its shape differs.
+    """Put a state dict in a safetensors file into a network; its head begins anew where its shape differs.
 
     Raises OptionError for what is no such file, or holds another network, naming what differs.
     """
@@ -58,7 +58,8 @@ def read_state(data: bytes, source: str) -> dict[str, Tensor]:
 def put_weights(network: nn.Module, state: State, source: str, keeps_head: bool) -> None:
     """Put weights into a network by their names.
 
-    keeps_head: take the head as well, where all its shapes are the same. Raises OptionError, naming what differs, where the
+    keeps_head: take the head as well, where all its shapes are the same; a head that is not taken begins with scores of 0 for
+    every category. Raises OptionError, naming what differs, where the
     rest is not that of the network, and for numbers that are not finite.
     """
     head, own = f"{head_of(network)}.", network.state_dict()
@@ -77,10 +78,23 @@ def put_weights(network: nn.Module, state: State, source: str, keeps_head: bool)
     ends = {name: value for name, value in state.items() if name.startswith(head)}
     if keeps_head and _shapes(ends) == _shapes({name: own[name] for name in set(own) - body}):
         given |= ends
+    else:
+        _begin_at_zero(network)
     for name, value in given.items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise OptionError(f"{source}: {name} holds a number that is not finite")
     network.load_state_dict(given, strict=False)
+
+
+def _begin_at_zero(network: nn.Module) -> None:
+    """Let the last layer say nothing, so that what the body knows is not first undone by random scores.
+
+    Source: docs/experiments.md, where a head begins.
+    """
+    _, last = classifier_of(network)
+    nn.init.zeros_(last.weight)
+    if last.bias is not None:
+        nn.init.zeros_(last.bias)
 
 
 def refuse_license(name: str, license_name: str, accepted: bool) -> None:

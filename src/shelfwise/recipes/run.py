@@ -46,6 +46,7 @@ def run_recipe(
 ) -> RecipeSummary:  # fmt: skip
     """Carry out the steps that are not done yet, then write report.md, results.json and the plots into `to`.
 
+    A step is done again where its result is gone, or something that its command names was made anew.
     command: carries out the words of one, prints what it has to say, and returns the exit code; what it prints goes to the
     step's log. say: is told each step. Raises OptionError for data that is not there and a folder that holds something else,
     RecipeError where a step fails; the same call goes on from there.
@@ -56,13 +57,15 @@ def run_recipe(
     steps = steps_of(recipe, scale, data, to)
     state = State.of_folder(to, {"recipe": recipe.name, "scale": scale, "data": str(data.absolute())})
     to.mkdir(parents=True, exist_ok=True)
+    renewed: set[str] = set()
     for number, step in enumerate(steps, 1):
         told = f"[{number}/{len(steps)}] {step.name}"
-        if state.has(step):
+        if state.has(step) and not renewed.intersection(step.words):
             say(f"{told}  done before")
             continue
         seconds = _carry_out(step, number, to, command)
         state.record(step, seconds)
+        renewed.add(str(step.writes))
         say(f"{told}  {seconds:.1f} s")
     spent = {step.name: state.seconds(step) for step in steps}
     tables = write_report(recipe, Filled(recipe, scale, data, to), scale, to, steps, spent)

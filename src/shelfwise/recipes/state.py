@@ -48,7 +48,7 @@ class State:
         return cls(folder, of, done)
 
     def has(self, step: Step) -> bool:
-        """Tell whether a step is done; raises OptionError where another command was done under its name."""
+        """Tell whether a step is done and its result still there; raises OptionError where its name stood for another command."""
         known = self.done.get(step.name)
         if known is None:
             return False
@@ -57,7 +57,7 @@ class State:
                 f"the step {step.name!r} of the recipe changed since it was done in {self.folder}: it was  {known['line']}  "
                 f"and is  {step.line}: choose another folder with --to, or remove this one"
             )
-        return step.makes is None or step.makes.exists()
+        return step.writes is None or step.writes.exists()
 
     def record(self, step: Step, seconds: float) -> None:
         """Remember that a step is done."""

@@ -35,12 +35,15 @@ class Step:
         return hashlib.sha256(json.dumps(self.words).encode()).hexdigest()
 
     @property
-    def makes(self) -> Path | None:
-        """What the command writes and refuses to write over; None for ingest, which goes on with what is there."""
+    def writes(self) -> Path | None:
+        """Where the command is told to write; None where it changes a catalog, or writes nothing."""
         flags = [flag for flag in _WRITTEN if flag in self.words]
-        if self.words[0] == "ingest" or not flags:
-            return None
-        return Path(self.words[self.words.index(flags[0]) + 1])
+        return Path(self.words[self.words.index(flags[0]) + 1]) if flags else None
+
+    @property
+    def makes(self) -> Path | None:
+        """What the command refuses to write over; None for ingest, which goes on with what is there."""
+        return None if self.words[0] == "ingest" else self.writes
 
 
 def steps_of(recipe: Recipe, scale: str, data: Path | str, work: Path | str) -> list[Step]:

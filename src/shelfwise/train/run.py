@@ -27,7 +27,6 @@ from shelfwise.train.members import learn_classifier
 from shelfwise.train.rows import group_products
 from shelfwise.train.splits import VALIDATION, columns_for, has_validation
 
-
 SEEN_BEFORE = (
     "{names}: a network that was trained on photos. Where those are of products learned from here, figures of products left out "
     "are too bright, since the network has seen them: believe a split called val that it was not trained on."

@@ -37,6 +37,7 @@ def test_the_weights_that_are_kept_are_of_the_last_side(grown: TrainSummary) -> 
     assert best["side_px"] == 48 and best["held_accuracy"] == max(row["held_accuracy"] for row in of_last)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_between_sides_goes_on_to_the_same_curve(
     grown: TrainSummary, drawn_catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -215,7 +215,11 @@ def test_the_optimizers_are_torchs_with_the_customary_numbers(name: str, kind: t
 
 
 def test_weight_decay_that_is_asked_for_is_taken_and_refused_outside_its_range():
-    settings = settle(TrainOptions(optimizer="adam"), NetworkOptions(weight_decay=0.05), find_network("small-cnn"))
+    settings = settle(
+        TrainOptions(network="small-cnn", optimizer="adam"),
+        NetworkOptions(weight_decay=0.05),
+        find_network("small-cnn"),
+    )
     assert settings.weight_decay == 0.05
-    with pytest.raises(OptionError, match="--weight-decay 1.5: from 0"):
+    with pytest.raises(OptionError, match=r"--weight-decay 1\.5: from 0"):
         NetworkOptions(weight_decay=1.5)

@@ -11,7 +11,7 @@ from typing import Any
 WIDTH, HEIGHT = 300, 190
 _MOST_TICKS = 5
 _MOST_EPOCH_TICKS = 8
-_STEPS = (1, 2, 2.5, 5, 10)
+_STEPS = (1, 2, 5, 10)
 
 Point = tuple[float, float]
 Write = Callable[[float], str]

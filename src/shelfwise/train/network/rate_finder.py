@@ -132,6 +132,6 @@ def steepest(rates: Sequence[float], losses: Sequence[float]) -> float | None:
     fall = begun - told[lowest]
     if fall <= 0 or not lowest:
         return None
-    first = max(np.flatnonzero(begun - told[:lowest] < _NOISE * fall), default=0)
+    first = max(np.flatnonzero(begun - told[:lowest] < _NOISE * fall).tolist(), default=0)
     slope = np.convolve(np.gradient(told), np.full(_STEPS_SEEN, 1 / _STEPS_SEEN), "same")[: len(told)]
     return rates[first + int(slope[first : lowest + 1].argmin())]

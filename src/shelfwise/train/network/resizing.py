@@ -16,7 +16,10 @@ def side_of(sides_px: Sequence[int], epochs: int, curve: Sequence[Mapping[str, f
     curve: a row for each epoch so far, with side_px, loss and held_loss. After an epoch in which held-out products were
     explained worse than the photos learned from, the next larger side is taken; at the latest when a smaller one has had its
     share of the epochs, so that the last epoch is always one of the last side. Where there are more sides than epochs, the
-    smallest are left out. Source: report R2 for the first rule; the second is ours.
+    smallest are left out. Label smoothing and mixing raise the loss of the photos learned from, and so delay the first rule.
+    Held-out products are judged with photos of the same side, so that the losses can be compared; weights are kept, and early
+    stopping counts, by epochs of the last side, which is the one that is served.
+    Source: report R2 for the first rule; the second is ours.
     """
     place = max(place for place in range(len(sides_px)) if place * epochs // len(sides_px) <= len(curve))
     if curve:

@@ -13,7 +13,7 @@ from shelfwise.train.network.augment import Change, parse_changes
 _RATES = {"adamw": 5e-4, "adam": 5e-4, "sgd": 1e-2, "adadelta": 1.0}
 """Learning rates to start from. Source: docs/experiments.md, fine-tuning, for adamw; the customary ones for the others."""
 _DECAYS = {"adamw": 0.01, "adam": 0.0, "sgd": 1e-4, "adadelta": 0.0}
-"""Weight decay. Source: Loshchilov & Hutter, Decoupled Weight Decay (2019), on Adam; He et al. (2016) for sgd; report R4 has none."""
+"""Weight decay. Source: Loshchilov & Hutter, Decoupled Weight Decay (2019), on Adam; He et al. (2016) for sgd; R4 has none."""
 _EPOCHS = 12
 _HEAD_TIMES = 10.0
 _FINETUNED_STAGES = "2"

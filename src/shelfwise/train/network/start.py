@@ -47,7 +47,9 @@ def start_network(network: nn.Module, blueprint: Blueprint, start: str, accepts_
         start_from_file(network, Path(start))
         return Started(start, "unknown", digest_of(network))
     if Path(start).suffix != ".zip" and not Path(start).is_dir():
-        raise OptionError(f"--start {start}: pretrained, random, a .safetensors file, or a bundle whose network was trained")
+        raise OptionError(
+            f"--start {start}: pretrained, random, a .safetensors file, or a bundle whose network was trained"
+        )
     bundle = Bundle.load(start)
     _put_specialist(network, blueprint, bundle, start)
     return Started(f"the network of {start}", bundle.layout.specs[0].card.license, digest_of(network))
@@ -56,7 +58,9 @@ def start_network(network: nn.Module, blueprint: Blueprint, start: str, accepts_
 def _put_specialist(network: nn.Module, blueprint: Blueprint, bundle: Bundle, start: str) -> None:
     """Take over a trained network, all but its head, which is for other categories. Source: report R4."""
     if NETWORK_WEIGHTS not in bundle.kept:
-        raise OptionError(f"--start {start}: this bundle holds no network that was trained with  shelfwise train --network")
+        raise OptionError(
+            f"--start {start}: this bundle holds no network that was trained with  shelfwise train --network"
+        )
     name = str(bundle.facts["network"]["network"])
     if find_network(name).body != blueprint.body:
         raise OptionError(f"--start {start}: its network is {name}, not {blueprint.name}: type  --network {name}")
