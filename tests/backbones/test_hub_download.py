@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_backbones import patch_graph, patch_map, picture, write_card
+
 from hub_server import running_hub
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"

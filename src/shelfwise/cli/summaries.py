@@ -130,7 +130,9 @@ def submitted(summary: SubmissionSummary) -> int:
     s = summary
     console.print(f"[bold]{plain(s.file)}[/]  {s.products:,} products answered from {s.photos:,} photos")
     if s.unanswered:
-        console.print(f"left out    {s.unanswered:,} products without a usable photo, e.g. {plain(s.unanswered_example)}")
+        console.print(
+            f"left out    {s.unanswered:,} products without a usable photo, e.g. {plain(s.unanswered_example)}"
+        )
     return 0
 
 

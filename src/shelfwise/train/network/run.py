@@ -51,7 +51,12 @@ from shelfwise.train.splits import has_validation
 
 
 def train_network(
-    catalog: Catalog, to: Path, options: TrainOptions, how: NetworkOptions, progress: Progress, say: Callable[[str], None]
+    catalog: Catalog,
+    to: Path,
+    options: TrainOptions,
+    how: NetworkOptions,
+    progress: Progress,
+    say: Callable[[str], None],
 ) -> tuple[str, dict[str, Any]]:
     """Train, write the bundle, and return its id and facts; stopped at any moment, the same call goes on.
 
@@ -97,7 +102,9 @@ def _write(
         with progress.task("write the bundle", 1) as advance:
             columns = Columns(lesson.names, catalog.taxonomy)
             told = judge.log_probabilities(run.trained)
-            bundle = bundle_of(network, blueprint, settings, columns, lesson.learned, lesson.held, told, _name_of(to), facts)
+            bundle = bundle_of(
+                network, blueprint, settings, columns, lesson.learned, lesson.held, told, _name_of(to), facts
+            )
             written, facts = bundle.save(to), bundle.facts
             advance(1)
     shutil.rmtree(run.folder)
