@@ -132,8 +132,8 @@ def test_importing_the_package_loads_none_of_the_heavy_packages_while_a_verb_is_
     assert {"lance", "pyarrow", "PIL"} <= loaded_by("import shelfwise.ingest")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"]])
-def test_help_takes_less_than_three_tenths_of_a_second_of_the_processor(arguments: list[str]):
+@pytest.mark.parametrize(("arguments", "limit_s"), [(["--help"], 0.3), (["train", "--help"], 0.45)])
+def test_help_is_there_at_once_also_that_of_the_command_with_most_options(arguments: list[str], limit_s: float):
     command = [str(Path(sys.executable).with_name("shelfwise")), *arguments]
     seconds = []
     for _ in range(7):
@@ -141,7 +141,7 @@ def test_help_takes_less_than_three_tenths_of_a_second_of_the_processor(argument
         subprocess.run(command, check=True, capture_output=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        if min(seconds) < 0.3:
+        if min(seconds) < limit_s:
             return
     pytest.fail(f"the fastest of {len(seconds)} took {min(seconds):.2f} s of user and system time")
 
