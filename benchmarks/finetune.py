@@ -26,6 +26,7 @@ WORK = HERE / "data" / "finetune"
 ROWS = harness.RESULTS / "finetune.jsonl"
 GARMENTS = ("dress", "jeans", "pants", "shorts", "skirt")
 GOALS = {"fine": 0.865, "coarse": 0.912}
+LITE2 = ("--network", "lite2", "--finetune", "--side", "300", "--views", "6")
 LITE0 = ("--network", "lite0", "--finetune", "--side", "256")
 
 
@@ -113,6 +114,10 @@ def cells() -> dict[str, Callable[[], dict[str, Any]]]:
         )
     every["grocery lite0@256 beside the frozen vectors, statistics head"] = lambda: with_statistics(
         grocery(), "beside", ["lite0-0"]
+    )
+    every["grocery lite2@300, 6 views"] = lambda: tuned(grocery(), "lite2-0", *LITE2)
+    every["grocery lite0@256 and lite2@300 beside the frozen vectors, statistics head"] = lambda: with_statistics(
+        grocery(), "both", ["lite0-0", "lite2-0"]
     )
     every["garments, frozen vectors, statistics head"] = lambda: frozen(garments(), "garments-frozen", split="val")
     every["garments lite0@256"] = lambda: tuned(garments(), "garments", *LITE0, split="val")
