@@ -32,8 +32,8 @@ from shelfwise.metrics.attributes import best_threshold, micro_f1
 from shelfwise.metrics.intervals import percentile_interval
 from shelfwise.options import NetworkOptions, TableOptions, TrainOptions
 from shelfwise.train import train
-from shelfwise.train.network.attributes import attribute_names, read_labeled_photos
-from shelfwise.train.network.photos import Photos, held_apart
+from shelfwise.train.network.inputs.photos import Photos, held_apart
+from shelfwise.train.network.judging.attributes import attribute_names, read_labeled_photos
 
 HERE = Path(__file__).parent
 FOLDS, RESAMPLES = 5, 2000

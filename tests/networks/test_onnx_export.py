@@ -19,8 +19,8 @@ from shelfwise.networks.find import Blueprint, find_network, new_network
 from shelfwise.networks.stages import Vectors
 from shelfwise.networks.start import start_pretrained
 from shelfwise.options import NetworkOptions, TrainOptions
+from shelfwise.train.network.inputs.samples import Normalization
 from shelfwise.train.network.result import card_of
-from shelfwise.train.network.samples import Normalization
 from shelfwise.train.network.settings import settle
 
 SIDE_PX = 64

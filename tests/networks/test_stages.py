@@ -13,7 +13,7 @@ from torch import nn
 from shelfwise.errors import OptionError
 from shelfwise.networks.find import find_network, new_network
 from shelfwise.networks.stages import Vectors, classifier_of, cut, head_of, stages_of
-from shelfwise.train.network.trained_part import trained_part
+from shelfwise.train.network.descent.trained_part import trained_part
 
 # The last two stages, as the papers draw them, and the layer that --tune 2 begins with.
 LAST_TWO = {

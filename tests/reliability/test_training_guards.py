@@ -27,8 +27,8 @@ from shelfwise.images.draw import KINDS
 from shelfwise.ingest import FolderSource, ingest
 from shelfwise.options import IngestOptions, NetworkOptions, TrainOptions
 from shelfwise.train import train
-from shelfwise.train.network.guards import memory_told, refuse_unusable
-from shelfwise.train.network.photos import Photos
+from shelfwise.train.network.inputs.photos import Photos
+from shelfwise.train.network.safety.guards import memory_told, refuse_unusable
 
 pytestmark = pytest.mark.slow
 

@@ -58,7 +58,7 @@ def from_what_was_drawn_before(job: str, *arguments: str) -> None:
 
 def without_asking(job: str, *arguments: str) -> None:
     """Do a job in which nobody asks beforehand whether there is room for activations."""
-    import shelfwise.train.network.cache as cache
+    import shelfwise.train.network.inputs.cache as cache
 
     cache._SPARE = 0.0
     JOBS[job](*arguments)

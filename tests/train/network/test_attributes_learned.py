@@ -24,7 +24,7 @@ from shelfwise.ingest import ingest
 from shelfwise.ingest.table import TableSource
 from shelfwise.options import EmbedOptions, NetworkOptions, TableOptions, TrainOptions
 from shelfwise.train import TrainSummary, train
-from shelfwise.train.network.attributes import attribute_names, read_labeled_photos
+from shelfwise.train.network.judging.attributes import attribute_names, read_labeled_photos
 
 KINDS = ("apple", "boot", "mug")
 SPLITS = {"train": 18, "val": 7}

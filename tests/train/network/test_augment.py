@@ -18,8 +18,8 @@ from drawn_shop import photo, run_python
 from shelfwise.errors import OptionError
 from shelfwise.images.decode import decode
 from shelfwise.images.preprocess import Preprocessing, fit_square, prepare
-from shelfwise.train.network.augment import Augmentation, _RandAugment, parse_changes
-from shelfwise.train.network.boxes import frame_of, part_of, random_part, zoomed
+from shelfwise.train.network.inputs.augment import Augmentation, _RandAugment, parse_changes
+from shelfwise.train.network.inputs.boxes import frame_of, part_of, random_part, zoomed
 
 ALL = "crop=0.5+zoom=0.2+shear=0.2+rotate=10+flip=0.5+upside-down=0.5+grey=0.5+randaugment=9"
 FITS = ("squash", "crop", "pad")
@@ -186,7 +186,7 @@ import hashlib, sys, torch
 torch.set_num_threads(int(sys.argv[1])); torch.manual_seed(int(sys.argv[1]))
 sys.path.insert(0, sys.argv[2])
 from test_augment import ALL, drawn
-from shelfwise.train.network.augment import Augmentation, parse_changes
+from shelfwise.train.network.inputs.augment import Augmentation, parse_changes
 augmentation = Augmentation(parse_changes("{ALL}"), "pad", 64)
 print(hashlib.sha256(b"".join(augmentation(drawn(120, 90), k).numpy().tobytes() for k in range(20))).hexdigest())
 """

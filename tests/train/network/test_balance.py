@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
-from shelfwise.train.network.losses import AttributeLoss, CategoryLoss, balanced_weights
-from shelfwise.train.network.order import order_of
+from shelfwise.train.network.descent.losses import AttributeLoss, CategoryLoss, balanced_weights
+from shelfwise.train.network.inputs.order import order_of
 
 
 @dataclass

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import shelfwise.train.network.cache as cache
+import shelfwise.train.network.inputs.cache as cache
 from shelfwise.errors import DiskFullError, LossError
 from shelfwise.progress import SILENT
-from shelfwise.train.network.cache import Cached, cache_of, digest_of, fill, remove_others, trunk_of, view_files
+from shelfwise.train.network.inputs.cache import Cached, cache_of, digest_of, fill, remove_others, trunk_of, view_files
 
 N, VIEWS, SIDE = 21, 3, 8
 MADE_OF = {"front": "f", "photos": "p", "seed": 0}

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelfwise.errors import CatalogError, OptionError
-from shelfwise.train.network.checkpoints import Checkpoints, Origin
+from shelfwise.train.network.safety.checkpoints import Checkpoints, Origin
 
 SETTINGS = {
     "epochs": 3, "rate": 0.1, "sides_px": [64, 128], "freezes_batch_norm": True, "bf16": False, "network": "small-cnn",

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from toy_training import COLUMN, POINTS, Told, toy_loop, toy_network, toy_settings
 
-from shelfwise.train.network.order import order_of
-from shelfwise.train.network.schedules import rate_at
+from shelfwise.train.network.descent.schedules import rate_at
+from shelfwise.train.network.inputs.order import order_of
 
 FLAT = [(1.0, 0.5)] * 8
 

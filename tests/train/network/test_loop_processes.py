@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelfwise.train.network.processes import Processes
+from shelfwise.train.network.safety.processes import Processes
 
 
 def shares(part: np.ndarray, count: int) -> list[tuple[np.ndarray, float]]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from shelfwise.train.network.mixing import mixed
+from shelfwise.train.network.inputs.mixing import mixed
 
 
 @dataclass

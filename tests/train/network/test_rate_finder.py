@@ -17,10 +17,10 @@ from toy_training import COLUMN, POINTS, Points, toy_network, toy_settings
 
 from shelfwise.errors import LossError
 from shelfwise.progress import SILENT
-from shelfwise.train.network.losses import loss_of
-from shelfwise.train.network.rate_finder import RateSearch, find_rate, kept_search, steepest
-from shelfwise.train.network.rate_picture import draw_rates
-from shelfwise.train.network.trained_part import trained_part
+from shelfwise.train.network.descent.losses import loss_of
+from shelfwise.train.network.descent.rate_finder import RateSearch, find_rate, kept_search, steepest
+from shelfwise.train.network.descent.rate_picture import draw_rates
+from shelfwise.train.network.descent.trained_part import trained_part
 
 CPU = torch.device("cpu")
 

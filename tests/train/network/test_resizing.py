@@ -9,7 +9,7 @@ from torch import nn
 
 from shelfwise.errors import OptionError
 from shelfwise.options import NetworkOptions
-from shelfwise.train.network.resizing import refuse_sides, side_of
+from shelfwise.train.network.inputs.resizing import refuse_sides, side_of
 
 SIDES = (64, 128, 150, 224, 299)
 

@@ -18,8 +18,8 @@ from torch.optim.lr_scheduler import (
 
 from shelfwise.networks.find import find_network
 from shelfwise.options import NetworkOptions, TrainOptions
+from shelfwise.train.network.descent.schedules import rate_at
 from shelfwise.train.network.plan import cycle_line
-from shelfwise.train.network.schedules import rate_at
 from shelfwise.train.network.settings import Settings, settle
 
 SCHEDULES = ("one-cycle", "cosine", "restarts", "plateau", "constant")

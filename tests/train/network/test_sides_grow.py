@@ -8,7 +8,7 @@ import pytest
 
 from shelfwise.options import NetworkOptions, TrainOptions
 from shelfwise.train import TrainSummary, train
-from shelfwise.train.network.resizing import side_of
+from shelfwise.train.network.inputs.resizing import side_of
 
 SMALL = TrainOptions(network="small-cnn", optimizer="adam", learning_rate=0.001, epochs=4)
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from shelfwise.train.network.step_precision import computed
+from shelfwise.train.network.descent.step_precision import computed
 
 
 def depthwise_network() -> nn.Module:

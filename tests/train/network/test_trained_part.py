@@ -12,9 +12,9 @@ from shelfwise.errors import OptionError
 from shelfwise.networks.find import find_network, new_network
 from shelfwise.networks.stages import cut, weighted_layers
 from shelfwise.options import NetworkOptions, TrainOptions
-from shelfwise.train.network.optimizers import grouped_parameters, new_optimizer
+from shelfwise.train.network.descent.optimizers import grouped_parameters, new_optimizer
+from shelfwise.train.network.descent.trained_part import TrainedPart, frozen_stages, set_trained, trained_part
 from shelfwise.train.network.settings import Settings, settle
-from shelfwise.train.network.trained_part import TrainedPart, frozen_stages, set_trained, trained_part
 
 NETWORKS = ("small-cnn", "resnet18", "tf_efficientnet_lite0")
 

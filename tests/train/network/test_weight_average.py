@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn
 
-from shelfwise.train.network.average import WeightAverage
+from shelfwise.train.network.descent.average import WeightAverage
 
 
 def random_states(count: int) -> list[dict[str, torch.Tensor]]:

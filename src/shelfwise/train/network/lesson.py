@@ -11,8 +11,8 @@ import numpy as np
 from shelfwise.backbones.products import filed_products
 from shelfwise.catalog import Catalog
 from shelfwise.columns import Columns
-from shelfwise.train.network.attributes import attribute_names, read_labeled_photos
-from shelfwise.train.network.photos import Photos, held_apart, read_photos
+from shelfwise.train.network.inputs.photos import Photos, held_apart, read_photos
+from shelfwise.train.network.judging.attributes import attribute_names, read_labeled_photos
 from shelfwise.train.splits import VALIDATION, columns_for, has_validation
 
 

@@ -16,24 +16,24 @@ from torch import Tensor, nn
 
 from shelfwise.errors import LossError
 from shelfwise.progress import Progress
-from shelfwise.train.network.augment import number_of
-from shelfwise.train.network.average import WeightAverage
-from shelfwise.train.network.checkpoints import Checkpoint, Checkpoints
-from shelfwise.train.network.determinism import deterministic
-from shelfwise.train.network.held_out import Judge
-from shelfwise.train.network.losses import Loss
-from shelfwise.train.network.mixing import mixed
-from shelfwise.train.network.optimizers import grouped_parameters, new_optimizer
-from shelfwise.train.network.order import order_of
-from shelfwise.train.network.processes import Processes
-from shelfwise.train.network.resizing import side_of
+from shelfwise.train.network.descent.average import WeightAverage
+from shelfwise.train.network.descent.losses import Loss
+from shelfwise.train.network.descent.optimizers import grouped_parameters, new_optimizer
+from shelfwise.train.network.descent.schedules import rate_at
+from shelfwise.train.network.descent.step_precision import computed
+from shelfwise.train.network.descent.trained_part import TrainedPart, frozen_stages, set_trained
+from shelfwise.train.network.inputs.augment import number_of
+from shelfwise.train.network.inputs.mixing import mixed
+from shelfwise.train.network.inputs.order import order_of
+from shelfwise.train.network.inputs.resizing import side_of
+from shelfwise.train.network.inputs.samples import Samples
+from shelfwise.train.network.judging.held_out import Judge
 from shelfwise.train.network.run_log import RunLog
-from shelfwise.train.network.samples import Samples
-from shelfwise.train.network.schedules import rate_at
+from shelfwise.train.network.safety.checkpoints import Checkpoint, Checkpoints
+from shelfwise.train.network.safety.determinism import deterministic
+from shelfwise.train.network.safety.processes import Processes
+from shelfwise.train.network.safety.stopping import StopSignals
 from shelfwise.train.network.settings import Settings
-from shelfwise.train.network.step_precision import computed
-from shelfwise.train.network.stopping import StopSignals
-from shelfwise.train.network.trained_part import TrainedPart, frozen_stages, set_trained
 
 NameSamples = Callable[[NDArray[np.int64]], list[str]]
 

@@ -20,7 +20,7 @@ from shelfwise.metrics.attributes import best_threshold, crossed_answers, micro_
 from shelfwise.networks.export import to_onnx
 from shelfwise.networks.find import Blueprint
 from shelfwise.networks.stages import Vectors
-from shelfwise.train.network.photos import Photos
+from shelfwise.train.network.inputs.photos import Photos
 from shelfwise.train.network.result import card_of, head_of
 from shelfwise.train.network.settings import Settings
 

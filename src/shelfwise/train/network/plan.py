@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
+from shelfwise.train.network.descent.trained_part import TrainedPart
 from shelfwise.train.network.settings import Settings
-from shelfwise.train.network.trained_part import TrainedPart
 
 
 @dataclass(frozen=True)

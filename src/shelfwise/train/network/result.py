@@ -29,8 +29,8 @@ from shelfwise.networks.find import Blueprint
 from shelfwise.networks.stages import Vectors, classifier_of
 from shelfwise.train.calibrate import cross_calibrated
 from shelfwise.train.golden import golden_pictures
-from shelfwise.train.network.held_out import SCORES
-from shelfwise.train.network.photos import Photos
+from shelfwise.train.network.inputs.photos import Photos
+from shelfwise.train.network.judging.held_out import SCORES
 from shelfwise.train.network.settings import Settings
 
 

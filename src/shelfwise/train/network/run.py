@@ -26,27 +26,27 @@ from shelfwise.networks.find import Blueprint, find_network, new_network
 from shelfwise.networks.stages import classifier_of, cut, weighted_layers
 from shelfwise.options import NetworkOptions, TrainOptions
 from shelfwise.progress import SILENT, Progress
-from shelfwise.train.network.augment import Augmentation
-from shelfwise.train.network.cache import Cached, cache_of, digest_of, fill, remove_others, trunk_of, view_files
-from shelfwise.train.network.checkpoints import Checkpoint, Checkpoints, Origin
-from shelfwise.train.network.guards import memory_told, refuse_unusable
-from shelfwise.train.network.held_out import HeldOut, HeldOutAttributes
+from shelfwise.train.network.descent.losses import Loss, loss_of
+from shelfwise.train.network.descent.rate_finder import RateSearch, find_rate, kept_search
+from shelfwise.train.network.descent.rate_picture import draw_rates
+from shelfwise.train.network.descent.trained_part import TrainedPart, trained_part
+from shelfwise.train.network.inputs.augment import Augmentation
+from shelfwise.train.network.inputs.cache import Cached, cache_of, digest_of, fill, remove_others, trunk_of, view_files
+from shelfwise.train.network.inputs.resizing import refuse_sides
+from shelfwise.train.network.inputs.samples import HeldSamples, PhotoSamples, Samples
+from shelfwise.train.network.judging.held_out import HeldOut, HeldOutAttributes
 from shelfwise.train.network.lesson import Lesson, read_lesson
 from shelfwise.train.network.loop import Loop, Material, State
-from shelfwise.train.network.losses import Loss, loss_of
 from shelfwise.train.network.network_file import figures_of, refuse_name, write_network_file
 from shelfwise.train.network.plan import cache_line, cycle_line, network_line, plan_of, rate_line
-from shelfwise.train.network.processes import Processes, new_accelerator
-from shelfwise.train.network.rate_finder import RateSearch, find_rate, kept_search
-from shelfwise.train.network.rate_picture import draw_rates
-from shelfwise.train.network.resizing import refuse_sides
 from shelfwise.train.network.result import bundle_of
 from shelfwise.train.network.run_log import open_log
-from shelfwise.train.network.samples import HeldSamples, PhotoSamples, Samples
+from shelfwise.train.network.safety.checkpoints import Checkpoint, Checkpoints, Origin
+from shelfwise.train.network.safety.guards import memory_told, refuse_unusable
+from shelfwise.train.network.safety.processes import Processes, new_accelerator
+from shelfwise.train.network.safety.stopping import StopSignals
 from shelfwise.train.network.settings import Settings, settle
 from shelfwise.train.network.start import start_network
-from shelfwise.train.network.stopping import StopSignals
-from shelfwise.train.network.trained_part import TrainedPart, trained_part
 from shelfwise.train.splits import has_validation
 
 

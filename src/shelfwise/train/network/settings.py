@@ -8,7 +8,7 @@ from typing import Any
 from shelfwise.images.preprocess import Fit
 from shelfwise.networks.find import Blueprint
 from shelfwise.options import NetworkOptions, TrainOptions
-from shelfwise.train.network.augment import Change, parse_changes
+from shelfwise.train.network.inputs.augment import Change, parse_changes
 
 _RATES = {"adamw": 5e-4, "adam": 5e-4, "sgd": 1e-2, "adadelta": 1.0}
 """Learning rates to start from. Source: docs/experiments.md, fine-tuning, for adamw; the customary ones for the others."""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from shelfwise.errors import CatalogError, OptionError
 from shelfwise.files import write_bytes
-from shelfwise.train.network.differences import differing_options
+from shelfwise.train.network.safety.differences import differing_options
 
 _KEPT = 2
 _STATE = "state"

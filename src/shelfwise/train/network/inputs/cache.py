@@ -25,9 +25,9 @@ from shelfwise.errors import LossError
 from shelfwise.files import disk_full, room_for
 from shelfwise.networks.export import to_onnx
 from shelfwise.progress import Progress
-from shelfwise.train.network.augment import number_of
-from shelfwise.train.network.photos import Numbers
-from shelfwise.train.network.samples import Samples
+from shelfwise.train.network.inputs.augment import number_of
+from shelfwise.train.network.inputs.photos import Numbers
+from shelfwise.train.network.inputs.samples import Samples
 
 _BATCH = 8
 _SPARE = 1.2

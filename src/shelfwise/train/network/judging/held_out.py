@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from shelfwise.classifiers.pools import Pool
 from shelfwise.metrics.attributes import crossed_answers, micro_f1
-from shelfwise.train.network.photos import Photos
-from shelfwise.train.network.samples import Samples
+from shelfwise.train.network.inputs.photos import Photos
+from shelfwise.train.network.inputs.samples import Samples
 
 SCORES = Pool("scores")
 """A product's answer is the mean of its photos'. Source: report R4."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from shelfwise.errors import CatalogError, OptionError
-from shelfwise.train.network.photos import Photos
+from shelfwise.train.network.inputs.photos import Photos
 
 _NO_MEMORY = ("can't allocate memory", "out of memory", "Failed to allocate memory", "bad allocation", "bad_alloc")
 

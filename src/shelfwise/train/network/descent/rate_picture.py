@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shelfwise.train.network.rate_finder import RateSearch
+from shelfwise.train.network.descent.rate_finder import RateSearch
 
 _INK, _SOFT, _ACCENT, _LINE = "#182026", "#58626a", "#0b6462", "#dedad0"
 

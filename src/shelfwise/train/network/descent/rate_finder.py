@@ -20,14 +20,14 @@ from torch import Tensor, nn
 from shelfwise.errors import LossError
 from shelfwise.files import read_sealed_json, write_sealed_json
 from shelfwise.progress import Progress
-from shelfwise.train.network.augment import number_of
-from shelfwise.train.network.losses import Loss
-from shelfwise.train.network.mixing import mixed
-from shelfwise.train.network.optimizers import grouped_parameters, new_optimizer
-from shelfwise.train.network.order import order_of
-from shelfwise.train.network.samples import Samples
+from shelfwise.train.network.descent.losses import Loss
+from shelfwise.train.network.descent.optimizers import grouped_parameters, new_optimizer
+from shelfwise.train.network.descent.trained_part import TrainedPart, set_trained
+from shelfwise.train.network.inputs.augment import number_of
+from shelfwise.train.network.inputs.mixing import mixed
+from shelfwise.train.network.inputs.order import order_of
+from shelfwise.train.network.inputs.samples import Samples
 from shelfwise.train.network.settings import Settings
-from shelfwise.train.network.trained_part import TrainedPart, set_trained
 
 _LEAST, _MOST, _STEPS = 1e-7, 10.0, 100
 """Rates that are tried, and in how many steps. Source: fastai's lr_find."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from shelfwise.backbones.products import known_splits, usable_images
 from shelfwise.catalog import Catalog
 from shelfwise.errors import CatalogError
-from shelfwise.train.network.photos import Photos
+from shelfwise.train.network.inputs.photos import Photos
 
 
 def attribute_names(catalog: Catalog, splits: Sequence[str]) -> tuple[str, ...]:

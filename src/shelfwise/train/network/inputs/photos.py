@@ -116,11 +116,14 @@ def read_photos(catalog: Catalog, splits: Sequence[str], columns: Columns) -> Ph
 def held_apart(photos: Photos) -> tuple[Photos, Photos]:
     """Divide photos into those to learn from and about a tenth to be held against, by the hash of pictures.
 
-    Products that share a picture byte for byte stay together. Raises CatalogError where nothing would be left on one side.
+    Products that share a picture byte for byte stay together, and no category loses all of its products. Raises CatalogError
+    where nothing would be left on one side.
     """
     first = _same_picture_group(photos)
     digest = [hashlib.sha256(str(photos.product_ids[group]).encode()).digest()[0] for group in first]
     held = np.array([number % _TENTH == 0 for number in digest])
+    while lost := set(photos.column) - set(photos.column[~held]):
+        held &= ~np.isin(first, first[np.isin(photos.column, list(lost))])
     if not held.any() or held.all():
         raise CatalogError(
             "there are too few products to hold some apart: name a validation split val, see  shelfwise split"

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from shelfwise.networks.stages import head_of
+from shelfwise.train.network.descent.trained_part import TrainedPart
 from shelfwise.train.network.settings import Settings
-from shelfwise.train.network.trained_part import TrainedPart
 
 
 def grouped_parameters(network: nn.Module, part: TrainedPart, settings: Settings) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from torchvision.transforms.v2 import functional
 from shelfwise.errors import OptionError
 from shelfwise.images.preprocess import Fit, Preprocessing, fit_square
 from shelfwise.images.resize import Box
-from shelfwise.train.network.boxes import PROPORTIONS, frame_of, part_of, random_part, zoomed
+from shelfwise.train.network.inputs.boxes import PROPORTIONS, frame_of, part_of, random_part, zoomed
 
 Chance = np.random.Generator
 _WHITE = [255, 255, 255]

@@ -13,8 +13,8 @@ from torch import Tensor
 from shelfwise.engines.local import available_cores, map_ordered
 from shelfwise.images.decode import decode
 from shelfwise.images.preprocess import Preprocessing, prepare
-from shelfwise.train.network.augment import Augmentation, number_of
-from shelfwise.train.network.photos import Numbers, Photos
+from shelfwise.train.network.inputs.augment import Augmentation, number_of
+from shelfwise.train.network.inputs.photos import Numbers, Photos
 
 Color = tuple[float, ...]
 

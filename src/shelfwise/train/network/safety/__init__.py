@@ -1,0 +1,1 @@
+"""What keeps a training whole: checkpoints, guards, signals, several processes."""
