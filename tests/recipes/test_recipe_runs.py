@@ -140,7 +140,7 @@ def test_a_table_gathers_figures_and_a_plot_is_drawn(folder: Path):
     over = Table(title="O", label="mean", over="letter", metrics="{data}/{letter}.json", columns=(("right", "top1"),))
     plotted = small(tables=(table, over))
     plotted = Recipe(**{name: getattr(plotted, name) for name in Recipe.__dataclass_fields__} | {
-        "plots": (Plot(table="T", x="letter", y="right", line="letter", file="plot.png"),),
+        "plots": (Plot(table="T", x="letter", x_label="letter", y="right", line="letter", file="plot.png"),),
     })  # fmt: skip
     summary = carried_out(plotted, folder)
     report = (folder / "work" / "report.md").read_text()

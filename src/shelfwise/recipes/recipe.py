@@ -49,10 +49,11 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """A picture of a table: the column `y` over the loop variable `x`, a line for each value of `line`."""
+    """A picture of a table: the column `y` over the loop variable `x`, a line for each value of `line`; x_label: of the axis."""
 
     table: str
     x: str
+    x_label: str
     y: str
     line: str
     file: str
