@@ -21,6 +21,7 @@ Source = Literal["package", "hub", "file"]
 Pool = Literal["none", "first", "mean", "map"]
 View = Literal["whole", "middle"]
 SIDES_PX = range(32, 1025)
+_DESCRIPTION = "bundle.json"
 TRAINED_HERE = ", trained by shelfwise"
 
 # Named sets of backbones. Source: docs/experiments.md, entries on the default, the fast and the best preset.
@@ -251,7 +252,6 @@ def _card_in_bundle(path: Path) -> BackboneCard:
     )
 
 
-_DESCRIPTION = "bundle.json"
 _SPEC = re.compile(r"(?P<name>.+?)(@(?P<side>\d+))?(:(?P<stages>\d+))?(/(?P<view>middle))?")
 
 

@@ -104,12 +104,16 @@ def read_photos(catalog: Catalog, splits: Sequence[str], columns: Columns) -> Ph
     """
     filed, _ = filed_products(catalog, splits)
     column = columns.of(filed.column("category").to_numpy())
-    filed, column = filed.filter(pa.array(column >= 0)), column[column >= 0]
-    images = usable_images(catalog, filed)
+    return photos_of(catalog, filed.filter(pa.array(column >= 0)), column[column >= 0])
+
+
+def photos_of(catalog: Catalog, products: pa.Table, column: NDArray[Any]) -> Photos:
+    """Read which photos products have; column: (p,) or (p, l) of theirs. Products without a usable photo are left out."""
+    images = usable_images(catalog, products)
     used, product = np.unique(images.column("product").to_numpy(), return_inverse=True)
     return Photos(
         catalog, images.column("row").to_numpy(), np.array(images.column("sha256").to_pylist(), dtype=np.object_), product,
-        column[used], filed.column("product_id").to_numpy()[used],
+        column[used], products.column("product_id").to_numpy()[used],
     )  # fmt: skip
 
 

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from shelfwise.backbones.products import known_splits, usable_images
+from shelfwise.backbones.products import known_splits
 from shelfwise.catalog import Catalog
 from shelfwise.errors import CatalogError
-from shelfwise.train.network.inputs.photos import Photos
+from shelfwise.train.network.inputs.photos import Photos, photos_of
 
 
 def attribute_names(catalog: Catalog, splits: Sequence[str]) -> tuple[str, ...]:
@@ -33,12 +33,7 @@ def read_labeled_photos(catalog: Catalog, splits: Sequence[str], names: Sequence
     there.
     """
     products = _products(catalog, splits)
-    images = usable_images(catalog, products)
-    used, product = np.unique(images.column("product").to_numpy(), return_inverse=True)
-    return Photos(
-        catalog, images.column("row").to_numpy(), np.array(images.column("sha256").to_pylist(), dtype=np.object_), product,
-        _labels(products, names)[used], products.column("product_id").to_numpy()[used],
-    )  # fmt: skip
+    return photos_of(catalog, products, _labels(products, names))
 
 
 def _products(catalog: Catalog, splits: Sequence[str]) -> pa.Table:
