@@ -20,9 +20,9 @@ REQUIRED = frozenset(
     {"bundle.json", "classifier.safetensors", "golden.safetensors", "left_out.parquet", "held_out.parquet"}
 )
 STATISTICS, PRODUCTS = "statistics.safetensors", "learned.parquet"
-NETWORK_WEIGHTS, NETWORK_PRODUCTS = "network.safetensors", "network_products.parquet"
-_TOGETHER = (frozenset({STATISTICS, PRODUCTS}), frozenset({NETWORK_WEIGHTS, NETWORK_PRODUCTS}))
-KEPT = frozenset().union(*_TOGETHER)
+NETWORK_WEIGHTS, PRODUCT_IDS = "network.safetensors", "product_ids.parquet"
+_NEEDS = {STATISTICS: PRODUCTS, PRODUCTS: STATISTICS, NETWORK_WEIGHTS: PRODUCT_IDS}
+KEPT = frozenset({STATISTICS, PRODUCTS, NETWORK_WEIGHTS, PRODUCT_IDS})
 """Files that a bundle may hold for changes to come. Answering needs none of them: they are read when they are asked for."""
 Content = Callable[[], bytes]
 _SIZE_LIMIT, _MEMBER_LIMIT = 2 * 2**30, 256
@@ -164,7 +164,7 @@ def _check_listing(names: list[str], size_bytes: int) -> None:
     if strange:
         raise BundleError(strange[0], "is no part of a bundle")
     missing = sorted((REQUIRED | {MANIFEST}) - set(names))
-    missing += [name for files in _TOGETHER if files & set(names) for name in sorted(files - set(names))]
+    missing += [needed for name, needed in _NEEDS.items() if name in names and needed not in names]
     if missing:
         raise BundleError(missing[0], "is missing")
     if len(set(names)) < len(names):

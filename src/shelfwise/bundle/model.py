@@ -20,7 +20,7 @@ from shelfwise.backbones.extractor import Extractor
 from shelfwise.backbones.features import FeatureLayout
 from shelfwise.bundle.answers_table import answers_from_parquet
 from shelfwise.bundle.members import (
-    NETWORK_PRODUCTS,
+    PRODUCT_IDS,
     PRODUCTS,
     STATISTICS,
     Content,
@@ -162,12 +162,12 @@ class Bundle:
     def learned_product_ids(self) -> NDArray[np.object_]:
         """Return the ids of the products that it learned from."""
         from shelfwise.bundle.learned_files import learned_product_ids
-        from shelfwise.bundle.network_files import product_ids_from_parquet
+        from shelfwise.bundle.product_ids import product_ids_from_parquet
 
         if PRODUCTS in self.kept:
             return learned_product_ids(self.kept[PRODUCTS]())
-        if NETWORK_PRODUCTS in self.kept:
-            return product_ids_from_parquet(self.kept[NETWORK_PRODUCTS]())
+        if PRODUCT_IDS in self.kept:
+            return product_ids_from_parquet(self.kept[PRODUCT_IDS]())
         return self.left_out().product_ids.astype(np.object_)
 
     def live(self) -> LiveBundle:

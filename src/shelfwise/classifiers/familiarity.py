@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shelfwise.classifiers import parts as parts_of
+from shelfwise.classifiers.parts import Parts
 from shelfwise.classifiers.stored import Stored, Tensors
 from shelfwise.errors import BundleError
 
@@ -24,21 +26,24 @@ class Familiarity:
     """Where learned products lie, and how near held-out ones came.
 
     center: (d,) mean of the categories' mean vectors; directions: (m, d) of length 1, from there to each category's mean, in
-    no fixed order; held_out: ascending scores of products that were not learned from.
+    no fixed order; held_out: ascending scores of products that were not learned from; parts: slices of the feature vector
+    that it looks at, all of it where there are none; d is their width.
     """
 
     center: Float
     directions: Float
     held_out: Float
+    parts: Parts = ()
 
     @classmethod
     def of_means(cls, means: Float, held_out: Float) -> Familiarity:
-        """Make it of categories' mean vectors (m, d) and any number of held-out scores, of which KEPT_SCORES stay."""
+        """Make it of categories' mean vectors (m, d) and any number of held-out scores."""
         center = means.mean(axis=0)
-        ascending = np.sort(held_out)
-        if len(ascending) > KEPT_SCORES:
-            ascending = ascending[np.linspace(0, len(ascending) - 1, KEPT_SCORES).round().astype(np.intp)]
-        return cls(center, unit(means - center), ascending.astype(np.float32))
+        return cls(center, unit(means - center), _kept(held_out))
+
+    def compared_with(self, held_out: Float) -> Familiarity:
+        """Return it with the scores of other held-out products."""
+        return replace(self, held_out=_kept(held_out))
 
     def of(self, x: Float, log_best: Float) -> Float:
         """Return the familiarity (p,) of products' mean vectors x (p, d), over 0 to 1.
@@ -56,12 +61,14 @@ class Familiarity:
         log_best: (p,) log-probability of the likeliest category, before calibration.
         Source: docs/experiments.md, certainty; the cosine tells what is far from everything, the probability what is near.
         """
+        x = parts_of.seen(x, self.parts)
         return score_of((unit(x - self.center) @ self.directions.T).max(axis=1), log_best)
 
     def stored(self) -> Stored:
         """Return it as it lies in a file."""
         tensors = {"center": self.center, "directions": self.directions, "held_out": self.held_out}
-        return {"directions": len(self.directions), "held_out": len(self.held_out)}, tensors
+        told = {"directions": len(self.directions), "held_out": len(self.held_out), "parts": self.parts}
+        return told, tensors
 
     @classmethod
     def restored(cls, values: dict[str, Any], tensors: Tensors, d: int) -> Familiarity:
@@ -69,10 +76,20 @@ class Familiarity:
         m, kept = int(values["directions"]), int(values["held_out"])
         if m < 1 or kept < 1:
             raise BundleError("bundle.json", f"familiarity with {m} categories and {kept} held-out products")
+        parts = parts_of.restored(values.get("parts", []), d)
+        d = parts_of.width(parts, d)
         held_out = tensors.take("held_out", (kept,))
         if (np.diff(held_out) < 0).any():
             raise BundleError(tensors.file, "held-out scores of familiarity do not ascend")
-        return cls(tensors.take("center", (d,)), tensors.take("directions", (m, d)), held_out)
+        return cls(tensors.take("center", (d,)), tensors.take("directions", (m, d)), held_out, parts)
+
+
+def _kept(scores: Float) -> Float:
+    """Sort scores; KEPT_SCORES of them stay."""
+    ascending = np.sort(scores)
+    if len(ascending) > KEPT_SCORES:
+        ascending = ascending[np.linspace(0, len(ascending) - 1, KEPT_SCORES).round().astype(np.intp)]
+    return np.asarray(ascending, dtype=np.float32)
 
 
 def score_of(cosine: Float, log_best: Float) -> Float:

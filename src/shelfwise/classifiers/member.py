@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
+from shelfwise.classifiers import parts as parts_of
 from shelfwise.classifiers.flat import Flat
 from shelfwise.classifiers.levels import Levels
+from shelfwise.classifiers.parts import Parts
 from shelfwise.classifiers.pools import MEAN, Pool
 from shelfwise.classifiers.routed import Routed
 from shelfwise.classifiers.stored import Stored, Tensors
 from shelfwise.errors import BundleError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from shelfwise.columns import Columns
@@ -44,11 +45,11 @@ class Member:
     name: str
     model: Model
     pool: Pool = MEAN
-    parts: tuple[tuple[int, int], ...] = ()
+    parts: Parts = ()
 
     def seen(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the part of feature vectors (n, d) that it looks at."""
-        return np.concatenate([x[:, start:stop] for start, stop in self.parts], axis=1) if self.parts else x
+        return parts_of.seen(x, self.parts)
 
     def log_probabilities(
         self, x: NDArray[np.float32], product: NDArray[np.integer[Any]], products: int
@@ -64,11 +65,9 @@ class Member:
     @classmethod
     def restored(cls, values: dict[str, Any], tensors: Tensors, d: int, columns: Columns) -> Member:
         """Read what `stored` gave, for feature vectors of length d."""
-        parts = tuple((int(start), int(stop)) for start, stop in values["parts"])
-        if any(not 0 <= start < stop <= d for start, stop in parts):
-            raise BundleError("bundle.json", f"a member looks at {parts} of {d} features")
+        parts = parts_of.restored(values["parts"], d)
         pool = Pool.restored(values["pool"])
-        width = pool.width(sum(stop - start for start, stop in parts) if parts else d)
+        width = pool.width(parts_of.width(parts, d))
         hierarchy = values["model"]["hierarchy"]
         if hierarchy not in HIERARCHIES:
             raise BundleError("bundle.json", f"the hierarchy {hierarchy!r} is unknown")

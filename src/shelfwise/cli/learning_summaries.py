@@ -146,5 +146,6 @@ def _members(facts: dict[str, Any]) -> None:
     console.print(table)
     ensemble = facts["ensemble"]
     console.print(
-        f"together: log-loss {ensemble['log_loss']:.3f} of {ensemble['products']:,} products, look-alikes out"
+        f"together: log-loss {ensemble['log_loss']:.3f} of {ensemble['products']:,} products, "
+        f"{'of the validation split' if ensemble['held_out_by'] == 'validation' else 'look-alikes out'}"
     )

@@ -62,6 +62,8 @@ class TrainOptions:
     network:
         Train a network from the photos instead of a head on their vectors: lite0, lite1 or lite2, whose weights come with
         shelfwise, one of the reports' (see docs/networks.md), or any of timm's by its name.
+    ensemble:
+        Let a bundle learned before answer together with others, weighed on the split val; give it again for each of them.
     head:
         ridge is learned in one pass with closed-form held-out scores; logistic and mlp are learned by gradient. Several joined
         by + answer together, with weights chosen on held-out products.
@@ -95,6 +97,7 @@ class TrainOptions:
     """
 
     network: str | None = None
+    ensemble: tuple[Path, ...] = ()
     head: str = "ridge"
     hierarchy: Literal["flat", "levels", "hard", "soft", "bands", "confusion", "compare"] = "flat"
     pool: Literal["auto", "mean", "max", "concat", "scores", "gate"] = "auto"
@@ -128,6 +131,10 @@ class TrainOptions:
         changed = [name for name in self.__dataclass_fields__ if getattr(self, name) != getattr(TrainOptions, name)]
         for name in changed:
             flag, users = name.replace("_", "-"), _LEARNED_WITH.get(name)
+            if self.ensemble and name != "ensemble":
+                raise OptionError(
+                    f"--{flag} is for what is learned anew, not for --ensemble, whose bundles are learned already"
+                )
             if self.network is not None and name in _OF_HEADS:
                 raise OptionError(f"--{flag} is for heads, not for --network {self.network}")
             if self.network is None and users is not None and not set(users) & set(self.heads):

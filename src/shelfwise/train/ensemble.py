@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,27 +24,49 @@ Tables = list[NDArray[np.float32]]
 
 
 def stacked(members: tuple[LearnedMember, ...], column: NDArray[np.int32], groups: Grouping) -> LearnedClassifier:
-    """Weigh members by what they say of products whose look-alikes were left out with them; drop those without weight.
-
-    Facts of each member: its own log-loss and share right on those products, and the log-loss of the others without it.
-    Source: Breiman, Stacked Regressions (1996), non-negative weights on held-out answers; Wolpert, Stacked Generalization
-    (1992).
-    """
+    """Weigh members by what they say of products whose look-alikes were left out with them; drop those without weight."""
     way: Way = "leave_look_alikes_out"
     known = rows_known_from_others(groups.of(way), column)
     categories = int(column.max()) + 1
     rows = sampled(groups.of(way), known, min(_JUDGED, max(512, _VALUES // (len(members) * categories))))
     truth = column[rows[known[rows]]]
     tables = [np.asarray(member.held_out(way, rows)[known[rows]], np.float32) for member in members]
+    stack = stack_of([member.member.name for member in members], tables, truth, way)
+    chosen = tuple(
+        replace(members[place], facts=members[place].facts | {"contribution": told})
+        for place, told in zip(stack.kept, stack.contributions, strict=True)
+    )
+    return LearnedClassifier(chosen, stack.weights, {"ensemble": stack.facts})
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Who answers together: places of those with weight, their weights (sum 1), what each contributes, and all that as facts.
+
+    A contribution is a member's own log-loss and share right, and the log-loss of the others without it.
+    """
+
+    kept: tuple[int, ...]
+    weights: tuple[float, ...]
+    contributions: tuple[dict[str, float], ...]
+    facts: dict[str, Any]
+
+
+def stack_of(names: Sequence[str], tables: Tables, truth: NDArray[np.integer[Any]], held_out_by: str) -> Stack:
+    """Weigh members by their log-probabilities (n, c) of products that none learned from; drop those without weight.
+
+    Source: Breiman, Stacked Regressions (1996), non-negative weights on held-out answers; Wolpert, Stacked Generalization
+    (1992).
+    """
     kept, weights = _without_idlers(tables, truth)
-    told = [_contribution(place, tables, truth, kept, weights) for place in range(len(members))]
+    told = [_contribution(place, tables, truth, kept, weights) for place in range(len(tables))]
     facts = {
         "products": len(truth),
+        "held_out_by": held_out_by,
         "log_loss": pooled_loss([tables[place] for place in kept], weights, truth),
-        "left_away": [{"name": members[p].member.name} | told[p] for p in range(len(members)) if p not in kept],
+        "left_away": [{"name": name} | told[place] for place, name in enumerate(names) if place not in kept],
     }
-    chosen = tuple(replace(members[p], facts=members[p].facts | {"contribution": told[p]}) for p in kept)
-    return LearnedClassifier(chosen, tuple(float(weight) for weight in weights), {"ensemble": facts})
+    return Stack(tuple(kept), tuple(map(float, weights)), tuple(told[place] for place in kept), facts)
 
 
 def stacking_weights(tables: Tables, truth: NDArray[np.integer[Any]]) -> NDArray[np.float64]:

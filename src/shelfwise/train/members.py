@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from shelfwise.backbones.features import FeatureLayout
 from shelfwise.backbones.products import ProductFeatures
+from shelfwise.classifiers.parts import Parts
 from shelfwise.columns import Columns
 from shelfwise.errors import OptionError
 from shelfwise.options import TrainOptions
@@ -16,8 +17,6 @@ from shelfwise.train.learned import LearnedClassifier, LearnedMember, LearnedMod
 from shelfwise.train.photos.pooling import learn_member
 from shelfwise.train.rows import Grouping, TrainingRows
 from shelfwise.train.trees.hierarchies import learn_hierarchy
-
-Parts = tuple[tuple[int, int], ...]
 
 
 def learn_classifier(

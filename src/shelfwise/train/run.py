@@ -26,6 +26,7 @@ from shelfwise.train.learned import LearnedClassifier
 from shelfwise.train.members import learn_classifier
 from shelfwise.train.rows import group_products
 from shelfwise.train.splits import VALIDATION, columns_for, has_validation
+from shelfwise.train.together import learn_together
 
 SEEN_BEFORE = (
     "{names}: a network that was trained on photos. Where those are of products learned from here, figures of products left out "
@@ -55,8 +56,8 @@ def train(
     progress: Progress = SILENT,
     say: Callable[[str], None] = lambda _line: None,
 ) -> TrainSummary:
-    """Learn a head on embedded photos, or a network on the photos themselves, estimate it on held-out products, and write
-    the bundle.
+    """Learn a head on embedded photos, or a network on the photos themselves, or let bundles answer together; estimate that on
+    held-out products, and write the bundle.
 
     how: of networks alone; say: takes a line of what is about to be done, before it starts. Raises CatalogError where the
     catalog lacks splits, embeddings or categories, OptionError where `to` exists, LossError where a network's loss is no number
@@ -70,6 +71,9 @@ def train(
     opened = Catalog(catalog)
     if options.network is not None:
         return _train_network(opened, Path(to), options, how, progress, say)
+    if options.ensemble:
+        together = learn_together(opened, options, progress).with_golden(golden_pictures())
+        return TrainSummary(str(to), together.save(to), together.facts)
     layout = embedded_layout(opened, options.backbone)
     splits = options.learn_from.split("+")
     with progress.task(f"train {options.head}", 5) as advance:

@@ -68,6 +68,19 @@ def voices(facts: Mapping[str, Any]) -> list[Voice]:
     return sorted(found, key=lambda voice: -voice.weight)
 
 
+def how_weighed(facts: Mapping[str, Any]) -> str:
+    """Say on which products the weights of an ensemble were chosen; nothing for a single member."""
+    held_out_by = facts.get("ensemble", {}).get("held_out_by")
+    if held_out_by is None:
+        return ""
+    who, where = (
+        ("bundles", "the validation split, which none of them learned from")
+        if held_out_by == "validation"
+        else ("heads", "the training split whose look-alikes were left out with them")
+    )
+    return f"Several {who} answer together. Their weights, and these figures, are of products of {where}."
+
+
 def _voice(name: str, told: Mapping[str, float], log_loss: float) -> Voice:
     others = told.get("log_loss_of_others")
     saves = None if others is None else others - log_loss

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from shelfwise.evaluate.report import figures
 from shelfwise.evaluate.report.curves import KEPT, curves, risk_scale
 from shelfwise.evaluate.report.diagram import diagram
-from shelfwise.evaluate.report.learned import trees, voices
+from shelfwise.evaluate.report.learned import how_weighed, trees, voices
 from shelfwise.evaluate.report.photos import by_photos
 from shelfwise.evaluate.report.rivals import rivals
 from shelfwise.evaluate.report.stops import stops
@@ -66,6 +66,7 @@ def _view(report: ReportData) -> dict[str, Any]:
         "rivals": rivals(report.metrics),
         "shift": report.metrics.get("shift"),
         "voices": voices(report.learned),
+        "how_weighed": how_weighed(report.learned),
         "trees": trees(report.learned, report.taxonomy),
         "training": training(report.learned),
         "matrices": [asdict(matrix) for matrix in report.matrices],

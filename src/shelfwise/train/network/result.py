@@ -15,8 +15,8 @@ from shelfwise.backbones.cards import TRAINED_HERE, BackboneCard, BackboneSpec
 from shelfwise.backbones.features import FeatureLayout
 from shelfwise.bundle import Bundle
 from shelfwise.bundle.answers_table import answers_to_parquet
-from shelfwise.bundle.members import NETWORK_PRODUCTS, NETWORK_WEIGHTS, content_of
-from shelfwise.bundle.network_files import product_ids_to_parquet
+from shelfwise.bundle.members import NETWORK_WEIGHTS, PRODUCT_IDS, content_of
+from shelfwise.bundle.product_ids import product_ids_to_parquet
 from shelfwise.classifiers.classifier import Classifier
 from shelfwise.classifiers.flat import Flat
 from shelfwise.classifiers.heads import Linear
@@ -73,7 +73,7 @@ def bundle_of(
         weights={name: graph}, held_out_table=answers_to_parquet(answers),
         left_out_table=answers_to_parquet(answers.take(np.zeros(len(answers), np.bool_))),
         kept={
-            NETWORK_PRODUCTS: content_of(product_ids_to_parquet(learned.product_ids)),
+            PRODUCT_IDS: content_of(product_ids_to_parquet(learned.product_ids)),
             NETWORK_WEIGHTS: content_of(safetensors.torch.save({k: v.contiguous() for k, v in network.state_dict().items()})),
         },
     )  # fmt: skip

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shelfwise.backbones.products import ProductFeatures
 from shelfwise.classifiers.flat import log_softmax
 from shelfwise.classifiers.member import Member
+from shelfwise.classifiers.parts import Parts
 from shelfwise.classifiers.pools import KINDS, PoolKind
 from shelfwise.columns import Columns
 from shelfwise.metrics.paired import beyond_chance
@@ -31,7 +32,7 @@ def learn_member(
     pool: PoolKind | Literal["auto"],
     learn_model: ModelLearner,
     name: str,
-    parts: tuple[tuple[int, int], ...] = (),
+    parts: Parts = (),
 ) -> LearnedMember:
     """Learn a member that looks at `parts` of the feature vectors, all of it where there are none.
 

@@ -1,4 +1,4 @@
-"""What a bundle keeps of a network that was trained: its weights as torch has them, and the products that it learned from."""
+"""The ids of the products that a bundle learned from, where it keeps nothing else of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shelfwise.bundle.members import NETWORK_PRODUCTS
+from shelfwise.bundle.members import PRODUCT_IDS
 from shelfwise.errors import BundleError
 
 if TYPE_CHECKING:
@@ -33,4 +33,4 @@ def product_ids_from_parquet(data: bytes) -> NDArray[np.object_]:
         table = pq.read_table(pa.BufferReader(data))  # a file of Python would be asked by a thread that may outlive it
         return np.array(table.column("product_id").to_pylist(), dtype=np.object_)
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-        raise BundleError(NETWORK_PRODUCTS, f"is not a table of products ({error})") from error
+        raise BundleError(PRODUCT_IDS, f"is not a table of products ({error})") from error
