@@ -1,7 +1,7 @@
-"""Attributes of street-fashion photos: frozen vectors with a ridge or a logistic head against a network that is fine-tuned.
+"""Attributes of street-fashion photos: frozen vectors with a ridge or a logistic head against networks that are fine-tuned.
 
 All learn on the 1,000 training photos and choose what there is to choose (penalty, threshold, epoch) inside of them: the heads by
-photos left out, the network by the tenth that it holds apart. Each is asked about the 300 validation photos once. Micro-F1 with
+photos left out, the networks by the tenth that they hold apart. Each is asked about the 300 validation photos once. Micro-F1 with
 one threshold; intervals by bootstrap over photos; differences on the same resamples.
 """
 
@@ -154,10 +154,11 @@ def tuned(catalog: Catalog, to: Path, options: TrainOptions, how: NetworkOptions
     return Told(rows, scores(held), scores(read_labeled_photos(catalog, ["validation"], names)), {})
 
 
-def mean_of(first: Told, second: Told) -> Told:
-    """The mean of two sides, judged in training by the photos that neither learned from."""
-    of_first = first.left_out[np.isin(first.rows, second.rows)]
-    return Told(second.rows, (of_first + second.left_out) / 2, (first.asked + second.asked) / 2, {})
+def mean_of(*sides: Told) -> Told:
+    """The mean of sides, judged in training by the photos that none learned from."""
+    rows = sides[-1].rows
+    left_out = [side.left_out[np.isin(side.rows, rows)] for side in sides]
+    return Told(rows, np.mean(left_out, axis=0), np.mean([side.asked for side in sides], axis=0), {})
 
 
 def resampled(answered: Labels, labels: Labels) -> Numbers:
@@ -185,9 +186,7 @@ def page(sides: dict[str, dict[str, Any]], on: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--catalog", type=Path, default=HERE / "data" / "ccp.catalog")
-    parser.add_argument(
-        "--tuned", type=Path, default=HERE / "data" / "ccp-tuned.onnx", help="the network, learned if absent"
-    )
+    parser.add_argument("--tuned", type=Path, default=HERE / "data", help="where the networks lie, learned if absent")
     parser.add_argument("--views", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--quick", action="store_true", help="one view, two epochs: says whether the script works")
@@ -197,16 +196,23 @@ def main() -> None:
     x, y = vectors_and_labels(catalog, "train", names)
     x_asked, labels = vectors_and_labels(catalog, "validation", names)
     views, epochs = (1, 2) if asked.quick else (asked.views, asked.epochs)
-    how = NetworkOptions(
-        learn="attributes", finetune=True, side="256", views=views, augment="crop=0.8+flip=0.5", log="none"
-    )
-    options = TrainOptions(network="lite0", epochs=epochs)
     told: dict[str, Told] = {}
+
+    def fine_tuned(network: str, side: str) -> Told:
+        how = NetworkOptions(
+            learn="attributes", finetune=True, side=side, views=views, augment="crop=0.8+flip=0.5", log="none"
+        )
+        to = asked.tuned / f"ccp-{network}-{side}{'-quick' if asked.quick else ''}.onnx"
+        return tuned(catalog, to, TrainOptions(network=network, epochs=epochs), how, names)
+
     runs: dict[str, Callable[[], Told]] = {
         "ridge": lambda: ridge(x, y, x_asked),
         "logistic": lambda: logistic(x, y, x_asked),
-        "fine-tuned": lambda: tuned(catalog, asked.tuned, options, how, names),
-        "mean of ridge and fine-tuned": lambda: mean_of(told["ridge"], told["fine-tuned"]),
+        "fine-tuned lite0@256": lambda: fine_tuned("lite0", "256"),
+        "fine-tuned lite2@340": lambda: fine_tuned("lite2", "340"),
+        "mean of ridge and lite0@256": lambda: mean_of(told["ridge"], told["fine-tuned lite0@256"]),
+        "mean of ridge and lite2@340": lambda: mean_of(told["ridge"], told["fine-tuned lite2@340"]),
+        "mean of the three": lambda: mean_of(*(told[k] for k in ("ridge", *(n for n in told if n.startswith("fine"))))),
     }
     sides: dict[str, dict[str, Any]] = {}
     drawn: dict[str, Numbers] = {}
