@@ -33,7 +33,7 @@ import harness
 
 CATALOG = Path(__file__).parent / "data" / "grocery.catalog"
 WORK = Path(__file__).parent / "data" / "finetune_cost"
-SEEDS, EPOCHS, TRADEOFF_EPOCHS = 3, 4, 12
+SEEDS, EPOCHS, TRADEOFF_EPOCHS = 3, 4, 6
 CACHED, PLAIN, WHOLE = "cached", "plain", "whole network"
 SIDE_PX, STAGES, VIEWS = 224, "2", 4
 QUICK_SIDE_PX, QUICK_EPOCHS = 96, 2
