@@ -117,6 +117,10 @@ def test_the_command_tells_weights_and_a_zip_is_as_good(shop: Path, tmp_path: Pa
     assert json.dumps(facts)
     page = evaluate(tmp_path / "two.bundle.zip", shop / "shop.catalog", tmp_path / "report").report
     assert "the validation split, which none of them learned from" in Path(page or "").read_text()
+    on_val = evaluate(
+        tmp_path / "two.bundle.zip", shop / "shop.catalog", tmp_path / "val", EvaluateOptions(split="val")
+    )
+    assert "How much each bundle has to say" in Path(on_val.report or "").read_text()
 
 
 @pytest.mark.parametrize(

@@ -56,9 +56,11 @@ def _notes(bundle: Bundle, metrics: dict[str, Any], options: EvaluateOptions) ->
         return [Note("warning", "The bundle knows these products", seen)]
     if (bundle.facts["calibrated_on"], options.split) != ("validation", "val"):
         return []
-    if "network" in bundle.facts:
+    is_stacked_here = bundle.facts.get("ensemble", {}).get("held_out_by") == "validation"
+    if "network" in bundle.facts or is_stacked_here:
+        chosen = "How much each bundle has to say" if is_stacked_here else "The epoch whose weights were kept"
         text = (
-            "The epoch whose weights were kept, the calibration, and thresholds for --max-error were chosen on this very split: "
+            f"{chosen}, the calibration, and thresholds for --max-error were chosen on this very split: "
             "all figures look a little better than they will elsewhere. Judge them on another split."
         )
         return [Note("info", "These products chose the weights", text)]

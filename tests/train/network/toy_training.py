@@ -15,12 +15,13 @@ from shelfwise.options import NetworkOptions, TrainOptions
 from shelfwise.progress import SILENT
 from shelfwise.train.network.descent.losses import loss_of
 from shelfwise.train.network.descent.trained_part import trained_part
-from shelfwise.train.network.loop import Loop, Material, State
+from shelfwise.train.network.loop import Loop, Material
 from shelfwise.train.network.run_log import open_log
 from shelfwise.train.network.safety.checkpoints import Checkpoints, Origin
 from shelfwise.train.network.safety.processes import new_accelerator
 from shelfwise.train.network.safety.stopping import StopSignals
 from shelfwise.train.network.settings import Settings, settle
+from shelfwise.train.network.state import State
 
 CHANCE = np.random.default_rng(0)
 COLUMN = np.arange(60, dtype=np.int32) % 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
@@ -34,25 +34,9 @@ from shelfwise.train.network.safety.determinism import deterministic
 from shelfwise.train.network.safety.processes import Processes
 from shelfwise.train.network.safety.stopping import StopSignals
 from shelfwise.train.network.settings import Settings
+from shelfwise.train.network.state import State, copied, flat, nested, prefixed, under
 
 NameSamples = Callable[[NDArray[np.int64]], list[str]]
-
-
-@dataclass
-class State:
-    """Where a run is: epoch from 0, step within it, steps in all, the curve so far, and which epoch was the best.
-
-    resumed: how many steps were done each time that it was gone on from.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    steps: int = 0
-    loss_sum: float = 0.0
-    curve: list[dict[str, float]] = field(default_factory=list)
-    best: int = -1
-    seconds: float = 0.0
-    resumed: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -147,7 +131,7 @@ class Loop:
             state.curve.append(row)
             self._log.add(row)
             if state.best < 0 or self._is_better(row, state.curve[state.best]):
-                state.best, self._best = len(state.curve) - 1, _copied(self._answering())
+                state.best, self._best = len(state.curve) - 1, copied(self._answering())
             state.epoch, state.step, state.loss_sum = state.epoch + 1, 0, 0.0
             self._save()
 
@@ -186,7 +170,7 @@ class Loop:
 
     def _judged(self) -> tuple[float, float]:
         """Return log-loss and accuracy of the held-out products, answered by the weights that would be kept now."""
-        learned = _copied(self._network) if self._average.values else {}
+        learned = copied(self._network) if self._average.values else {}
         try:
             if learned:
                 self._network.load_state_dict(self._average.values)
@@ -245,12 +229,12 @@ class Loop:
     def _save(self) -> None:
         if not self._accelerator.is_main_process:
             return
-        optimizer, numbers = _flat(self._optimizer.state_dict()["state"])
+        optimizer, numbers = flat(self._optimizer.state_dict()["state"])
         tensors = {
-            **{f"network.{k}": v for k, v in self._network.state_dict().items()},
-            **{f"best.{k}": v for k, v in self._best.items()},
-            **{f"average.{k}": v for k, v in self._average.values.items()},
-            **{f"optimizer.{k}": v for k, v in optimizer.items()},
+            **prefixed("network", self._network.state_dict()),
+            **prefixed("best", self._best),
+            **prefixed("average", self._average.values),
+            **prefixed("optimizer", optimizer),
         }
         try:
             self._checkpoints.save(tensors, asdict(self._state) | {"optimizer": numbers}, self._state.steps)
@@ -258,13 +242,10 @@ class Loop:
             raise LossError(f"loss_not_finite: {error}; the last checkpoint is whole. Lower --learning-rate") from error
 
     def _restore(self, found: Checkpoint) -> None:
-        def under(prefix: str) -> dict[str, Tensor]:
-            return {k.removeprefix(prefix): v for k, v in found.tensors.items() if k.startswith(prefix)}
-
-        self._network.load_state_dict(under("network."))
-        self._best, self._average.values = under("best."), under("average.")
-        values = dict(found.values)
-        state = _nested(under("optimizer."), values.pop("optimizer"))
+        tensors, values = found.tensors, dict(found.values)
+        self._network.load_state_dict(under("network", tensors))
+        self._best, self._average.values = under("best", tensors), under("average", tensors)
+        state = nested(under("optimizer", tensors), values.pop("optimizer"))
         self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": state})
         self._state = State(**values)
         self._state.resumed.append(self._state.steps)
@@ -275,23 +256,3 @@ class Loop:
 def _draw_anew(*place: int) -> None:
     """Make what torch draws at random depend on the place in the run, not on what was drawn before."""
     torch.manual_seed(number_of(*place))
-
-
-def _copied(state: nn.Module | dict[str, Tensor]) -> dict[str, Tensor]:
-    values = state.state_dict() if isinstance(state, nn.Module) else state
-    return {name: value.detach().clone() for name, value in values.items()}
-
-
-def _flat(state: dict[int, dict[str, Any]]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Divide an optimizer's state into tensors and other values, by `parameter.name`."""
-    named = {f"{parameter}.{name}": value for parameter, values in state.items() for name, value in values.items()}
-    tensors = {name: value for name, value in named.items() if isinstance(value, Tensor)}
-    return tensors, {name: value for name, value in named.items() if name not in tensors}
-
-
-def _nested(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> dict[int, dict[str, Any]]:
-    state: dict[int, dict[str, Any]] = {}
-    for name, value in (tensors | numbers).items():
-        parameter, _, key = name.partition(".")
-        state.setdefault(int(parameter), {})[key] = value
-    return state

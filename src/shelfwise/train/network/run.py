@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,13 +29,14 @@ from shelfwise.train.network.descent.losses import Loss, loss_of
 from shelfwise.train.network.descent.rate_finder import RateSearch, find_rate, kept_search
 from shelfwise.train.network.descent.rate_picture import draw_rates
 from shelfwise.train.network.descent.trained_part import TrainedPart, trained_part
+from shelfwise.train.network.facts import facts_of
 from shelfwise.train.network.inputs.augment import Augmentation
 from shelfwise.train.network.inputs.cache import Cached, cache_of, digest_of, fill, remove_others, trunk_of, view_files
 from shelfwise.train.network.inputs.resizing import refuse_sides
 from shelfwise.train.network.inputs.samples import HeldSamples, PhotoSamples, Samples
 from shelfwise.train.network.judging.held_out import HeldOut, HeldOutAttributes
 from shelfwise.train.network.lesson import Lesson, read_lesson
-from shelfwise.train.network.loop import Loop, Material, State
+from shelfwise.train.network.loop import Loop, Material
 from shelfwise.train.network.network_file import figures_of, refuse_name, write_network_file
 from shelfwise.train.network.plan import cache_line, cycle_line, network_line, plan_of, rate_line
 from shelfwise.train.network.result import bundle_of
@@ -47,7 +47,7 @@ from shelfwise.train.network.safety.processes import Processes, new_accelerator
 from shelfwise.train.network.safety.stopping import StopSignals
 from shelfwise.train.network.settings import Settings, settle
 from shelfwise.train.network.start import start_network
-from shelfwise.train.splits import has_validation
+from shelfwise.train.network.state import State
 
 
 def train_network(
@@ -80,7 +80,7 @@ def train_network(
     with StopSignals() as signals, memory_told(settings.batch, settings.sides_px[-1]):
         run = _Run(network, blueprint, settings, lesson, folder, name, how, accelerator, signals, progress, say)
         state = run.train()
-        facts = _facts(catalog, options, how, run.settings, lesson, state, network)
+        facts = facts_of(catalog, options, how, run.settings, lesson, state, network)
         facts["network"] |= run.facts | begun.to_dict()
         facts["notes"] += run.notes
         facts["seconds"] = round(time.perf_counter() - started, 3)
@@ -249,31 +249,6 @@ class _Run:
         if not self._how.cache and self._accelerator.is_main_process:
             remove_others(above, set(folders))
         return folders
-
-
-def _facts(
-    catalog: Catalog, options: TrainOptions, how: NetworkOptions, settings: Settings, lesson: Lesson,
-    state: State, network: nn.Module,
-) -> dict[str, Any]:  # fmt: skip
-    validated = has_validation(catalog, options.learn_from.split("+"))
-    held_by = "the validation split" if validated else "a tenth of the products"
-    way = "validation" if validated else "tenth_held_out"
-    return {
-        "options": asdict(options) | {"network_options": asdict(how)},
-        "catalog": {
-            "name": catalog.path.name,
-            "versions": catalog.versions,
-            "sources": list(catalog.description.snapshot.sources),
-        },
-        "dimension": classifier_of(network)[1].in_features,
-        "members": [{"name": settings.network, "weight": 1.0, "held_out_by": held_by}], "calibrated_on": way,
-        **lesson.facts,
-        "network": json.loads(json.dumps(settings.to_dict())) | {
-            "curve": state.curve, "best_epoch": state.best + 1, "training_seconds": round(state.seconds, 1),
-            "resumed_at_steps": state.resumed,
-        },
-        "notes": [],
-    }  # fmt: skip
 
 
 def _name_of(to: Path) -> str:
