@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shelfwise.errors import LabelMismatchError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from shelfwise.taxonomy import Taxonomy
@@ -35,6 +39,19 @@ class Columns:
         """Return the column of each category id, -1 for one that has none."""
         column_of = {category: column for column, category in enumerate(self.categories)}
         return np.array([column_of.get(category, -1) for category in categories], dtype=np.int32)
+
+    def refuse_renamed(self, present: Iterable[str], theirs: Taxonomy, ours_of: str, theirs_of: str) -> None:
+        """Raise LabelMismatchError where categories among these columns are called otherwise in another tree.
+
+        ours_of, theirs_of: whose trees they are, for the message.
+        """
+        known, ours = set(self.categories), self.taxonomy
+        renamed = [c for c in present if c in known and ours.names(c) != theirs.names(c)]
+        if renamed:
+            pairs = "; ".join(f"{c}: {' > '.join(ours.names(c))} / {' > '.join(theirs.names(c))}" for c in renamed[:5])
+            raise LabelMismatchError(
+                f"{len(renamed)} category ids have other names in {theirs_of} than in {ours_of}: {pairs}"
+            )
 
     @cached_property
     def level_nodes(self) -> tuple[tuple[str, ...], ...]:

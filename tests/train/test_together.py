@@ -22,6 +22,7 @@ from shelfwise.images.draw import KINDS
 from shelfwise.ingest import FolderSource, ingest
 from shelfwise.options import EmbedOptions, EvaluateOptions, NetworkOptions, TrainOptions
 from shelfwise.predict import predict
+from shelfwise.reshelve import rename
 from shelfwise.train import train
 
 SHELVES = KINDS[:5]
@@ -150,6 +151,19 @@ def test_bundles_of_other_categories_are_refused_by_name(shop: Path, tmp_path: P
     asked = TrainOptions(ensemble=(shop / "lite0-64.bundle", tmp_path / "fewer.bundle"))
     with pytest.raises(LabelMismatchError, match=f"1 are known to one of them alone: {SHELVES[4]}"):
         train(shop / "shop.catalog", tmp_path / "x.bundle", asked)
+
+
+def test_a_category_that_is_called_otherwise_is_refused_with_both_names(shop: Path, tmp_path: Path):
+    renamed = shutil.copytree(shop / "lite0-32.bundle", tmp_path / "renamed.bundle")
+    rename(renamed, SHELVES[1], "Else")
+    said = f"{SHELVES[1]}: Else / {SHELVES[1]}"
+    with pytest.raises(LabelMismatchError, match=f"other names in lite0-64 than in renamed: {said}"):
+        asked = TrainOptions(ensemble=(shop / "lite0-64.bundle", renamed))
+        train(shop / "shop.catalog", tmp_path / "x.bundle", asked)
+    other = shutil.copytree(shop / "lite0-64.bundle", tmp_path / "other.bundle")
+    rename(other, SHELVES[1], "Else")
+    with pytest.raises(LabelMismatchError, match=f"other names in the catalog than in the bundles: {said}"):
+        train(shop / "shop.catalog", tmp_path / "x.bundle", TrainOptions(ensemble=(other, renamed)))
 
 
 def test_products_that_one_of_them_learned_from_do_not_weigh(shop: Path, tmp_path: Path):

@@ -74,14 +74,7 @@ def _unknown_categories(
 ) -> tuple[str, ...]:
     """Compare the split's categories with the bundle's, by id and by name; return those that the bundle does not know."""
     present, known = sorted(set(data.categories)), set(bundle.categories)
-    renamed = [c for c in present if c in known and bundle.taxonomy.names(c) != catalog.taxonomy.names(c)]
-    if renamed:
-        pairs = "; ".join(
-            f"{c}: {_path(bundle.taxonomy.names(c))} / {_path(catalog.taxonomy.names(c))}" for c in renamed[:5]
-        )
-        raise LabelMismatchError(
-            f"{len(renamed)} category ids have other names in the catalog than in the bundle: {pairs}"
-        )
+    bundle.columns.refuse_renamed(present, catalog.taxonomy, "the bundle", "the catalog")
     unknown = tuple(c for c in present if c not in known)
     if unknown and not options.allow_missing_classes:
         raise LabelMismatchError(
@@ -92,10 +85,6 @@ def _unknown_categories(
             "Rename them, learn from products of these categories, or go on by name with --allow-missing-classes"
         )
     return unknown
-
-
-def _path(names: tuple[str, ...]) -> str:
-    return " > ".join(names)
 
 
 def _listing(categories: tuple[str, ...] | list[str]) -> str:

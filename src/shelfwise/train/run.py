@@ -24,6 +24,7 @@ from shelfwise.train.golden import golden_pictures
 from shelfwise.train.keep import kept_for_changes
 from shelfwise.train.learned import LearnedClassifier
 from shelfwise.train.members import learn_classifier
+from shelfwise.train.origin import origin_of
 from shelfwise.train.rows import group_products
 from shelfwise.train.splits import VALIDATION, columns_for, has_validation
 from shelfwise.train.together import learn_together
@@ -139,11 +140,7 @@ def _facts(
     counts = np.unique(data.categories, return_counts=True)[1]
     return {
         "options": asdict(options),
-        "catalog": {
-            "name": catalog.path.name,
-            "versions": catalog.versions,
-            "sources": list(catalog.description.snapshot.sources),
-        },
+        "catalog": origin_of(catalog),
         "products": len(data),
         "photos": len(data.picture),
         "categories": len(counts),

@@ -32,6 +32,7 @@ from shelfwise.options import TrainOptions
 from shelfwise.progress import Progress
 from shelfwise.train.calibrate import cross_calibrated
 from shelfwise.train.ensemble import Stack, stack_of
+from shelfwise.train.origin import origin_of
 from shelfwise.train.splits import VALIDATION, has_validation
 
 VALIDATION_WAY = "validation"
@@ -86,6 +87,7 @@ def learn_together(catalog: Catalog, options: TrainOptions, progress: Progress) 
     with progress.task("weigh the bundles", len(bundles) + 1) as advance:
         voices = _voices(bundles)
         data = _held_out(read_products(catalog, _layout(bundles), [VALIDATION]), learned, columns)
+        columns.refuse_renamed(sorted(set(data.categories)), catalog.taxonomy, "the bundles", "the catalog")
         truth, tables = columns.of(data.categories), []
         for voice in voices:
             tables.append(voice.log_probabilities(data))
@@ -119,6 +121,7 @@ def _common_columns(bundles: dict[str, Bundle]) -> Columns:
                 f"{first} knows {len(one.categories)} categories, {name} {len(other.categories)}, and {len(lone)} are known to "
                 f"one of them alone: {', '.join(lone[:8])}{' ...' if len(lone) > 8 else ''}; let both learn from the same splits"
             )
+        other.columns.refuse_renamed(one.categories, one.taxonomy, name, first)
         if one.columns.level_nodes != other.columns.level_nodes or one.categories != other.categories:
             raise LabelMismatchError(
                 f"{first} and {name} have the same categories in different trees: learn one of them anew"
@@ -224,11 +227,7 @@ def _facts(
     splits = {split: None for facts in told for split in facts["options"]["learn_from"].split("+")}
     return {
         "options": asdict(options) | {"ensemble": [str(path) for path in options.ensemble], "learn_from": "+".join(splits)},
-        "catalog": {
-            "name": catalog.path.name,
-            "versions": catalog.versions,
-            "sources": list(catalog.description.snapshot.sources),
-        },
+        "catalog": origin_of(catalog),
         "products": len(learned), "photos": max(facts["photos"] for facts in told),
         "categories": max(facts["categories"] for facts in told), "held_out_products": judged,
         "dimension": _layout(bundles).dimension,

@@ -14,6 +14,7 @@ from shelfwise.options import NetworkOptions, TrainOptions
 from shelfwise.train.network.lesson import Lesson
 from shelfwise.train.network.settings import Settings
 from shelfwise.train.network.state import State
+from shelfwise.train.origin import origin_of
 from shelfwise.train.splits import has_validation
 
 
@@ -27,11 +28,7 @@ def facts_of(
     way = "validation" if validated else "tenth_held_out"
     return {
         "options": asdict(options) | {"network_options": asdict(how)},
-        "catalog": {
-            "name": catalog.path.name,
-            "versions": catalog.versions,
-            "sources": list(catalog.description.snapshot.sources),
-        },
+        "catalog": origin_of(catalog),
         "dimension": classifier_of(network)[1].in_features,
         "members": [{"name": settings.network, "weight": 1.0, "held_out_by": held_by}], "calibrated_on": way,
         **lesson.facts,
