@@ -85,3 +85,29 @@ def test_cross_calibrated_answers_do_not_depend_on_their_own_truth():
     np.testing.assert_array_equal(crossed.apply(scores[mine], COLUMNS, mine), again.apply(scores[mine], COLUMNS, mine))
     assert all(len(set(crossed.fold[group == number])) == 1 for number in range(50))
     assert crossed.calibration == fit_calibration(scores, truth, COLUMNS)
+
+
+def test_temperatures_that_cost_right_first_answers_are_left_at_one():
+    """Half of the answers prefer a true leaf of the large branch to the lone one, the others are sure of a wrong sibling."""
+    nodes = [Node("a", "A", None), Node("b", "B", None), Node("a0", "A0", "a")]
+    tree = Taxonomy([*nodes, *(Node(f"b{i}", f"B{i}", "b") for i in range(9))])
+    columns = Columns(tree.leaves, tree)
+    lone = columns.categories.index("a0")
+    of_b = np.flatnonzero(np.arange(len(columns)) != lone)
+    truth = np.tile(of_b, 12).astype(np.int32)
+    told = np.full((len(truth), len(columns)), 0.15 / 8)
+    told[np.arange(len(truth)), truth], told[:, lone] = 0.55, 0.3
+    unsure = np.arange(len(truth)) % 2 == 0
+    wrong = np.roll(of_b, 1)[(truth[~unsure] - of_b[0])]
+    told[~unsure] = 1e-6
+    told[np.flatnonzero(~unsure), wrong] = 1 - 9e-6
+    scores = np.log(told).astype(np.float32)
+    right = scores.argmax(axis=1) == truth
+    assert right.sum() == unsure.sum()
+    found = fit_calibration(scores, truth, columns)
+    assert found.temperatures == (1.0, 1.0)
+    calibrated = found.apply(scores, columns)
+    np.testing.assert_array_equal(calibrated.argmax(axis=1) == truth, right)
+    assert calibrated.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.1)
+    flattened = Calibration((1.0, 3.0)).apply(scores, columns)
+    assert (flattened.argmax(axis=1) == truth).sum() < right.sum() / 2

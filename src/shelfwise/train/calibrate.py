@@ -26,7 +26,9 @@ def fit_calibration(log_probabilities: NDArray[np.float32], truth: NDArray[np.in
     """Fit the calibration on log-probabilities (n, c) of products that were not learned from, truth (n,) columns.
 
     What siblings are given at a level depends on that level's temperature alone, so each is fitted for itself, drawn
-    towards the one that is best for all levels; then the line of the first answer's log-odds.
+    towards the one that is best for all levels; then the line of the first answer's log-odds. Temperatures that cost right
+    first answers beyond chance, as those of networks can that hardly know their categories, are left at 1.
+    Source: docs/experiments.md, the same small network in four frameworks.
     """
     of_levels = log_of_levels(log_probabilities, columns)
     common = fit_temperature(of_levels[-1], truth)
@@ -35,7 +37,17 @@ def fit_calibration(log_probabilities: NDArray[np.float32], truth: NDArray[np.in
     )
     probabilities = np.exp(tempered(log_probabilities, columns, temperatures))
     right = probabilities.argmax(axis=1) == truth
+    if _loses(log_probabilities.argmax(axis=1) == truth, right):
+        temperatures = (1.0,) * len(of_levels)
+        probabilities = np.exp(tempered(log_probabilities, columns, temperatures))
+        right = probabilities.argmax(axis=1) == truth
     return Calibration(temperatures, *fit_line(first_log_odds(probabilities), right))
+
+
+def _loses(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> bool:
+    """Tell whether fewer answers (n,) are right after than before, by more than one standard error of those that changed."""
+    lost, gained = int((before & ~after).sum()), int((after & ~before).sum())
+    return lost - gained > np.sqrt(lost + gained)
 
 
 def _level_temperature(
