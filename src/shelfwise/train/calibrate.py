@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +48,7 @@ def fit_calibration(log_probabilities: NDArray[np.float32], truth: NDArray[np.in
 def _loses(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> bool:
     """Tell whether fewer answers (n,) are right after than before, by more than one standard error of those that changed."""
     lost, gained = int((before & ~after).sum()), int((after & ~before).sum())
-    return lost - gained > np.sqrt(lost + gained)
+    return lost - gained > math.sqrt(lost + gained)
 
 
 def _level_temperature(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
@@ -11,7 +12,7 @@ import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 from accelerate.utils import broadcast_object_list
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 Value = TypeVar("Value")
 
@@ -22,7 +23,17 @@ _PATIENCE = timedelta(days=7)
 def new_accelerator() -> Accelerator:
     """Join the processes that were started together, on the best device that is there."""
     waiting = InitProcessGroupKwargs(timeout=_PATIENCE)
-    return Accelerator(cpu=not torch.cuda.is_available(), kwargs_handlers=[waiting])
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), kwargs_handlers=[waiting])
+    if accelerator.num_processes > 1:
+        atexit.unregister(_leave)
+        atexit.register(_leave)
+    return accelerator
+
+
+def _leave() -> None:
+    """Leave the others in order: torch's threads that still wait for them abort the process at its end, now and then."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 class Processes:
