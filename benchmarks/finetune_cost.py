@@ -69,7 +69,8 @@ def cells(quick: bool, epochs: int) -> list[Cell]:
         compared = [Cell("comparison", mode, **small) for mode in (CACHED, PLAIN)]
         whole = Cell("whole", WHOLE, "all", **small)
         return [*compared, whole, *(Cell("tradeoffs", CACHED, views=views, **small) for views in (1, 2))]
-    compared = [Cell("comparison", mode, epochs=epochs, seed=s) for s in range(SEEDS) for mode in (CACHED, PLAIN)]
+    turns = [("2", seed) for seed in range(SEEDS)] + [("1", 0)]
+    compared = [Cell("comparison", mode, tune, epochs=epochs, seed=s) for tune, s in turns for mode in (CACHED, PLAIN)]
     changed: list[dict[str, Any]] = [{}]
     changed += [{"views": views} for views in (1, 2, 8)]
     changed += [{"tune": tune} for tune in ("1", "3")]
@@ -275,16 +276,20 @@ def measured_together(cells: list[Cell]) -> list[dict[str, Any]]:
 
 def page(rows: list[dict[str, Any]], on: dict[str, Any], quick: bool) -> str:
     first, *rest = (__doc__ or "").strip().split("\n\n")
-    tradeoffs = [row for row in rows if row["part"] == "tradeoffs"]
-    epochs = sorted({row["epochs"] for row in rows if row["part"] == "comparison"})
+    tradeoffs, whole = ([row for row in rows if row["part"] == part] for part in ("tradeoffs", "whole"))
+    of_tunes: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["part"] == "comparison":
+            of_tunes.setdefault((row["tune"], row["epochs"]), []).append(row)
     lines = [
         "# What fine-tuning costs", "",
         f"`python benchmarks/finetune_cost.py{' --quick' if quick else ''}`, {date.today().isoformat()}"
         f"{': a quick run, too short to judge by' if quick else ''}.",
         f"Machine: {on['cpu']}, {on['cores']} cores, {on['system']}; "
         f"{'bf16' if rows[0]['bf16'] else 'fp32'}.", "", first, "", rest[0], "",
-        f"## Comparison, {' and '.join(map(str, epochs))} epochs", "", *compared(rows), "",
     ]  # fmt: skip
+    for (tune, epochs), of_tune in of_tunes.items():
+        lines += [f"## Comparison: the last {tune} stages, {epochs} epochs", "", *compared(of_tune + whole), ""]
     if tradeoffs:
         lines += [f"## Trade-offs, {tradeoffs[0]['epochs']} epochs", "", *traded(tradeoffs), ""]
     return "\n".join(lines)
@@ -317,7 +322,7 @@ def main() -> None:
     asked = [c for c in cells(options.quick, options.epochs) if options.part in (None, c.part)]
     missing = [cell for cell in asked if cell.name not in {row["name"] for row in done}]
     of_turns = itertools.groupby(
-        missing[: options.cells], lambda cell: cell.seed if cell.part == "comparison" else cell
+        missing[: options.cells], lambda cell: (cell.tune, cell.seed) if cell.part == "comparison" else cell
     )
     for _, together in of_turns:
         measured = measured_together(list(together))
