@@ -289,7 +289,7 @@ def page(rows: list[dict[str, Any]], on: dict[str, Any], quick: bool) -> str:
         f"{'bf16' if rows[0]['bf16'] else 'fp32'}.", "", first, "", rest[0], "",
     ]  # fmt: skip
     for (tune, epochs), of_tune in of_tunes.items():
-        lines += [f"## Comparison: the last {tune} stages, {epochs} epochs", "", *compared(of_tune + whole), ""]
+        lines += [f"## Comparison: --tune {tune}, {epochs} epochs", "", *compared(of_tune + whole), ""]
     if tradeoffs:
         lines += [f"## Trade-offs, {tradeoffs[0]['epochs']} epochs", "", *traded(tradeoffs), ""]
     return "\n".join(lines)
