@@ -31,7 +31,7 @@ def new_accelerator() -> Accelerator:
 
 
 def _leave() -> None:
-    """Leave the others in order: torch's threads that still wait for them abort the process at its end, now and then."""
+    """Leave the others in order: a process that did not was seen to abort at its end, presumably in a thread that waited."""
     if distributed.is_initialized():
         distributed.destroy_process_group()
 
